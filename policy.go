@@ -1,0 +1,79 @@
+package lieciba
+
+import "slices"
+
+// Act is something a principal may want to do.
+type Act string
+
+const (
+	ActViewSites     Act = "view_sites"
+	ActViewCameras   Act = "view_cameras"
+	ActManageCameras Act = "manage_cameras" // discover, adopt, assign, credentials
+	ActManageSites   Act = "manage_sites"
+	ActManageUsers   Act = "manage_users"
+	ActViewSessions  Act = "view_sessions" // the list and the timeline, no picture
+	ActPushSession   Act = "push_session"
+	ActStartSession  Act = "start_session" // ad hoc, when the citizenship system is down
+	ActWatchLive     Act = "watch_live"
+	ActWatchArchive  Act = "watch_archive"
+	ActReadAudit     Act = "read_audit"
+	ActReadMetrics   Act = "read_metrics"
+)
+
+// Acts lists every act.
+func Acts() []Act {
+	return []Act{ActViewSites, ActViewCameras, ActManageCameras, ActManageSites, ActManageUsers,
+		ActViewSessions, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics}
+}
+
+// everywhere lists the roles that may do an act at every site.
+var everywhere = map[Act][]Role{
+	ActViewSites:     {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin},
+	ActViewCameras:   {RoleReviewer, RoleSecurity, RoleAdmin},
+	ActManageCameras: {RoleAdmin},
+	ActManageSites:   {RoleAdmin},
+	ActManageUsers:   {RoleAdmin},
+	ActViewSessions:  {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin, RoleCitizenship},
+	ActPushSession:   {RoleCitizenship},
+	ActWatchArchive:  {RoleReviewer},
+	ActReadAudit:     {RoleSecurity},
+	ActReadMetrics:   {RoleMonitoring, RoleAdmin},
+}
+
+// ownSite lists the roles that may do an act at the sites they are assigned to.
+var ownSite = map[Act][]Role{
+	ActViewSites:    {RoleSupervisor},
+	ActViewCameras:  {RoleSupervisor},
+	ActViewSessions: {RoleSupervisor},
+	ActStartSession: {RoleSupervisor},
+	ActWatchLive:    {RoleSupervisor},
+}
+
+// Allow decides whether p may do act on an object of the site; an empty site
+// means an object that belongs to none. It returns nil or a CodeForbidden error
+// that says what is missing.
+func Allow(p Principal, act Act, site SiteID) error {
+	for _, r := range p.Roles {
+		if slices.Contains(everywhere[act], r) {
+			return nil
+		}
+		if slices.Contains(ownSite[act], r) && site != "" && slices.Contains(p.SiteIDs, site) {
+			return nil
+		}
+	}
+	return Errorf(CodeForbidden, "your roles do not allow %s here", act)
+}
+
+// AllowedSites returns the sites on which p may do act: all=true for every
+// site, else the list (which may be empty).
+func AllowedSites(p Principal, act Act) (all bool, sites []SiteID) {
+	for _, r := range p.Roles {
+		if slices.Contains(everywhere[act], r) {
+			return true, nil
+		}
+		if slices.Contains(ownSite[act], r) {
+			sites = p.SiteIDs
+		}
+	}
+	return false, sites
+}

@@ -1,0 +1,205 @@
+package lieciba
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Bounds on a session document.
+const (
+	MaxSessionLength = 24 * time.Hour
+	MaxSeats         = 1000
+	MaxParts         = 32
+)
+
+// SessionDocument is the whole of a session as its source sends it (the body
+// of PUT /v1/exam-sessions/{external_id}).
+type SessionDocument struct {
+	SourceVersion int64          `json:"source_version"` // monotonic, from 1
+	Room          string         `json:"room"`           // code
+	StartsAt      string         `json:"starts_at"`      // RFC 3339 with Riga's offset
+	EndsAt        string         `json:"ends_at"`
+	Seats         int            `json:"seats"`
+	Parts         []PartDocument `json:"parts"`
+	Cancelled     bool           `json:"cancelled,omitempty"`
+}
+
+// PartDocument is one part in a SessionDocument. Without times it lasts as
+// long as the session. Sound defaults to true for speaking and false for the rest.
+type PartDocument struct {
+	Kind     PartKind `json:"kind"`
+	StartsAt string   `json:"starts_at,omitempty"`
+	EndsAt   string   `json:"ends_at,omitempty"`
+	Sound    *bool    `json:"sound,omitempty"`
+}
+
+// Hash is the SHA-256 of the document's canonical JSON: the fields in the order
+// of the struct, without white space. Equal documents have equal hashes
+// whatever the order of fields they were sent in.
+func (d SessionDocument) Hash() [32]byte {
+	b, err := json.Marshal(d)
+	if err != nil {
+		panic(err) // strings, numbers and booleans only
+	}
+	return sha256.Sum256(b)
+}
+
+// SessionChange tells what applying a document did.
+type SessionChange struct {
+	Created   bool
+	Unchanged bool // same version, same document
+	Notes     []string
+}
+
+// ApplySessionDocument decides what a pushed document makes of a session.
+// current is nil for a session not seen before; room is the one the document
+// names. Pure: the caller stores the result, and nothing when Unchanged.
+//
+// Errors: CodeInvalid names the field; CodeConflict for a version that is older
+// or equal with another body, and for a change that its state forbids.
+func ApplySessionDocument(current *ExamSession, key SessionKey, doc SessionDocument, room Room, now time.Time) (ExamSession, SessionChange, error) {
+	next, err := readDocument(key, doc, room, now)
+	if err != nil {
+		return ExamSession{}, SessionChange{}, err
+	}
+	if current == nil {
+		if doc.Cancelled {
+			next.State = SessionCancelled
+		}
+		return next, SessionChange{Created: true}, nil
+	}
+	switch {
+	case doc.SourceVersion < current.SourceVersion:
+		return ExamSession{}, SessionChange{}, &Error{Code: CodeConflict, Field: "source_version",
+			Message: fmt.Sprintf("version %d is older than %d, which was applied already: send a newer one", doc.SourceVersion, current.SourceVersion)}
+	case doc.SourceVersion == current.SourceVersion && next.DocumentHash == current.DocumentHash:
+		return *current, SessionChange{Unchanged: true}, nil
+	case doc.SourceVersion == current.SourceVersion:
+		return ExamSession{}, SessionChange{}, &Error{Code: CodeConflict, Field: "source_version",
+			Message: fmt.Sprintf("version %d was applied with another body: raise the version", doc.SourceVersion)}
+	}
+	next.ID, next.CreatedAt = current.ID, current.CreatedAt
+	next.State, next.CancelAsked = current.State, current.CancelAsked
+	next.Parts = keepPartIDs(current.Parts, next.Parts)
+	return lateChange(*current, next, doc, now)
+}
+
+// lateChange applies the rules for a session that may have begun.
+func lateChange(current, next ExamSession, doc SessionDocument, now time.Time) (ExamSession, SessionChange, error) {
+	var ch SessionChange
+	fail := func(field, format string, args ...any) (ExamSession, SessionChange, error) {
+		return ExamSession{}, SessionChange{}, &Error{Code: CodeConflict, Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	switch current.State {
+	case SessionPlanned, SessionReady:
+		if doc.Cancelled {
+			next.State = SessionCancelled
+		}
+	case SessionRunning:
+		if doc.Cancelled {
+			next.CancelAsked = true
+			ch.Notes = append(ch.Notes, "cancelling a running session waits for a person's confirmation; footage is kept")
+		}
+		if !next.StartsAt.Equal(current.StartsAt) {
+			return fail("starts_at", "the session is running since %s: its start cannot move", current.StartsAt.In(Riga).Format(time.RFC3339))
+		}
+		if next.EndsAt.Before(now) {
+			return fail("ends_at", "lies in the past: a running session can end now at the earliest")
+		}
+	case SessionCancelled:
+		if !doc.Cancelled {
+			return fail("cancelled", "the session was cancelled: push a new external_id instead")
+		}
+	default: // finished and later: only corrections that touch no footage
+		if next.RoomID != current.RoomID || !next.StartsAt.Equal(current.StartsAt) || !next.EndsAt.Equal(current.EndsAt) || doc.Cancelled {
+			return fail("starts_at", "the session is %s: its room and times can no longer change, only seats and parts be corrected", current.State)
+		}
+	}
+	return next, ch, nil
+}
+
+// keepPartIDs gives parts that were there before their old identity and state.
+func keepPartIDs(old, parts []Part) []Part {
+	old = slices.Clone(old)
+	for i := range parts {
+		at := slices.IndexFunc(old, func(p Part) bool { return p.Kind == parts[i].Kind })
+		if at < 0 {
+			continue
+		}
+		parts[i].ID, parts[i].State = old[at].ID, old[at].State
+		old = slices.Delete(old, at, at+1)
+	}
+	return parts
+}
+
+// readDocument checks a document on its own and turns it into a planned session.
+func readDocument(key SessionKey, doc SessionDocument, room Room, now time.Time) (ExamSession, error) {
+	s := ExamSession{SessionKey: key, SourceVersion: doc.SourceVersion, DocumentHash: doc.Hash(),
+		RoomID: room.ID, SiteID: room.SiteID, Seats: doc.Seats, State: SessionPlanned,
+		ID: NewID[SessionID](now), CreatedAt: Micro(now), UpdatedAt: Micro(now)}
+	if !ValidCode(key.ExternalID) {
+		return s, Invalid("external_id", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	}
+	if doc.SourceVersion < 1 {
+		return s, Invalid("source_version", "must be 1 or more and rise with each change")
+	}
+	if room.State == PlaceRetired {
+		return s, Invalid("room", "room %s is retired: send a room in use", room.Code)
+	}
+	if doc.Seats < 0 || doc.Seats > MaxSeats {
+		return s, Invalid("seats", "must be 0 to %d", MaxSeats)
+	}
+	var err error
+	if s.StartsAt, err = ParseRigaTime("starts_at", doc.StartsAt); err != nil {
+		return s, err
+	}
+	if s.EndsAt, err = ParseRigaTime("ends_at", doc.EndsAt); err != nil {
+		return s, err
+	}
+	if l := s.EndsAt.Sub(s.StartsAt); l <= 0 || l > MaxSessionLength {
+		return s, Invalid("ends_at", "must be after starts_at by at most %s", MaxSessionLength)
+	}
+	if len(doc.Parts) > MaxParts {
+		return s, Invalid("parts", "at most %d parts", MaxParts)
+	}
+	for i, pd := range doc.Parts {
+		p, err := readPart(fmt.Sprintf("parts[%d]", i), pd, s, now)
+		if err != nil {
+			return s, err
+		}
+		s.Parts = append(s.Parts, p)
+	}
+	return s, nil
+}
+
+func readPart(field string, d PartDocument, s ExamSession, now time.Time) (Part, error) {
+	p := Part{ID: NewID[PartID](now), Kind: d.Kind, StartsAt: s.StartsAt, EndsAt: s.EndsAt,
+		Sound: d.Kind == PartSpeaking, State: PartPlanned}
+	if !slices.Contains(PartKinds(), d.Kind) {
+		return p, Invalid(field+".kind", "unknown part %q: use one of %v", d.Kind, PartKinds())
+	}
+	if d.Sound != nil {
+		p.Sound = *d.Sound
+	}
+	var err error
+	if d.StartsAt != "" {
+		if p.StartsAt, err = ParseRigaTime(field+".starts_at", d.StartsAt); err != nil {
+			return p, err
+		}
+	}
+	if d.EndsAt != "" {
+		if p.EndsAt, err = ParseRigaTime(field+".ends_at", d.EndsAt); err != nil {
+			return p, err
+		}
+	}
+	if !p.EndsAt.After(p.StartsAt) {
+		return p, Invalid(field+".ends_at", "must be after %s.starts_at", field)
+	}
+	if p.StartsAt.Before(s.StartsAt) || p.EndsAt.After(s.EndsAt) {
+		return p, Invalid(field, "must lie inside the session, %s to %s", s.StartsAt.In(Riga).Format(time.RFC3339), s.EndsAt.In(Riga).Format(time.RFC3339))
+	}
+	return p, nil
+}
