@@ -1,0 +1,93 @@
+// Package config reads the server's YAML file. Every field has a default that
+// is secure and works on one machine; deploy/lieciba.example.yaml shows and
+// explains them all. An error names the file, the line, the field and the cure.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is the whole configuration. It is read once at start.
+type Config struct {
+	Node    string  `yaml:"node"`    // name of this recorder node; the host name if empty
+	Data    string  `yaml:"data"`    // folder for spool, key file and, by default, catalogue and media
+	HTTP    HTTP    `yaml:"http"`    // pages and API
+	WebRTC  WebRTC  `yaml:"webrtc"`  // pictures and sound
+	Catalog Store   `yaml:"catalog"` // facts
+	Media   Media   `yaml:"media"`   // bytes
+	Record  Record  `yaml:"record"`
+	Cameras Cameras `yaml:"cameras"`
+	Log     Log     `yaml:"log"`
+}
+
+// HTTP is where pages and API are served.
+type HTTP struct {
+	Listen       string   `yaml:"listen"`        // host:port
+	Certificate  string   `yaml:"certificate"`   // PEM file; with Key: HTTPS
+	Key          string   `yaml:"key"`           // PEM file
+	SecureCookie bool     `yaml:"secure_cookie"` // set behind a proxy that ends TLS
+	IdleSignOut  Duration `yaml:"idle_sign_out"` // a sign-in without requests ends after this
+}
+
+// WebRTC is where pictures are sent from.
+type WebRTC struct {
+	Listen    []string `yaml:"listen"`     // host:port, UDP and TCP on each; never 0.0.0.0
+	PublicIPs []string `yaml:"public_ips"` // announced instead of the listening addresses, behind NAT
+	Viewers   int      `yaml:"viewers"`    // at most so many at once
+}
+
+// Store names a database or a media store by URL.
+type Store struct {
+	URL string `yaml:"url"` // empty: the embedded default in Data
+}
+
+// Media is the store of bytes.
+type Media struct {
+	URL      string `yaml:"url"`       // empty: a folder in Data; else s3://bucket
+	LockDays int    `yaml:"lock_days"` // object lock on each new segment; 0: none
+}
+
+// Record rules what is recorded and how.
+type Record struct {
+	Before    Duration `yaml:"before"`     // margin before a session's start
+	After     Duration `yaml:"after"`      // margin after its end
+	Segment   Duration `yaml:"segment"`    // length of a segment, cut at the next key frame
+	SpoolSize Size     `yaml:"spool_size"` // most bytes kept on local disk while Media is away
+}
+
+// Cameras rules who may be called a camera.
+type Cameras struct {
+	Networks   []string `yaml:"networks"`   // only addresses in these are ever dialled
+	Interfaces []string `yaml:"interfaces"` // WS-Discovery runs on these
+}
+
+// Log rules the log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // text or json
+}
+
+// Default returns the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Data:   "lieciba-data",
+		HTTP:   HTTP{Listen: "127.0.0.1:8420", IdleSignOut: Duration(30 * time.Minute)},
+		WebRTC: WebRTC{Listen: []string{"127.0.0.1:8421"}, Viewers: 200},
+		Record: Record{Before: Duration(5 * time.Minute), After: Duration(5 * time.Minute),
+			Segment: Duration(30 * time.Second), SpoolSize: 20 << 30},
+		Cameras: Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fd00::/8", "fe80::/10"}},
+		Log:     Log{Level: "info", Format: "text"},
+	}
+}
+
+// Prefixes returns Cameras.Networks parsed; the file was checked, so it cannot fail.
+func (c Config) Prefixes() []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(c.Cameras.Networks))
+	for _, s := range c.Cameras.Networks {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}

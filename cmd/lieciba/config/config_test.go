@@ -1,0 +1,105 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+)
+
+const example = "../../../deploy/lieciba.example.yaml"
+
+func none(string) string { return "" }
+
+func TestExampleIsTheDefaults(t *testing.T) {
+	c, err := Load(example, none)
+	require.NoError(t, err)
+	want := Default()
+	want.WebRTC.PublicIPs, want.Cameras.Interfaces = []string{}, []string{}
+	require.Equal(t, want, c)
+}
+
+func TestExampleCommentsEveryField(t *testing.T) {
+	raw, err := os.ReadFile(example)
+	require.NoError(t, err)
+	var doc yaml.Node
+	require.NoError(t, yaml.Unmarshal(raw, &doc))
+	var walk func(n *yaml.Node, typ reflect.Type, path string)
+	walk = func(n *yaml.Node, typ reflect.Type, path string) {
+		have := map[string]bool{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			have[key.Value] = true
+			if key.HeadComment == "" {
+				t.Errorf("%s%s has no comment", path, key.Value)
+			}
+			for j := range typ.NumField() {
+				if f := typ.Field(j); f.Tag.Get("yaml") == key.Value && f.Type.Kind() == reflect.Struct {
+					walk(value, f.Type, path+key.Value+".")
+				}
+			}
+		}
+		for j := range typ.NumField() {
+			if name := typ.Field(j).Tag.Get("yaml"); !have[name] {
+				t.Errorf("%s%s is not in the example", path, name)
+			}
+		}
+	}
+	walk(doc.Content[0], reflect.TypeFor[Config](), "")
+}
+
+func TestBadFileNamesLineFieldAndCure(t *testing.T) {
+	for name, c := range map[string]struct {
+		yaml string
+		want []string
+	}{
+		"unknown field":    {"data: d\nhttp:\n  lisen: x\n", []string{"line 3", "lisen", "example"}},
+		"duration":         {"record:\n  before: soon\n", []string{"line 2", "soon", "5m"}},
+		"negative":         {"record:\n  before: -5m\n", []string{"line 2", "-5m"}},
+		"size":             {"record:\n  spool_size: 20 GB\n", []string{"line 2", "20 GB", "20GiB"}},
+		"all addresses":    {"webrtc:\n  listen:\n    - 0.0.0.0:8421\n", []string{"line 2", "webrtc.listen", "0.0.0.0", "list each address"}},
+		"listen":           {"\nhttp:\n  listen: \"8420\"\n", []string{"line 3", "http.listen", "host:port"}},
+		"half a pair":      {"http:\n  key: k.pem\n", []string{"line 2", "http.key", "both files"}},
+		"scheme":           {"catalog:\n  url: mysql://u:secret@h/d\n", []string{"line 2", "catalog.url", "mysql", "postgres"}},
+		"network":          {"cameras:\n  networks: [192.168.1.1]\n", []string{"line 2", "cameras.networks", "192.168.10.0/24"}},
+		"level":            {"log:\n  level: loud\n", []string{"line 2", "log.level", "loud", "debug"}},
+		"wrong type":       {"webrtc:\n  viewers: many\n", []string{"line 2", "many"}},
+		"not YAML":         {"data: [\n", []string{"line"}},
+		"node name":        {"node: ../x\n", []string{"line 1", "node", "letter or digit"}},
+		"segment too long": {"record:\n  segment: 1h\n", []string{"line 2", "record.segment", "at most"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "lieciba.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(c.yaml), 0o600))
+			_, err := Load(path, none)
+			require.Error(t, err)
+			for _, w := range append(c.want, path) {
+				require.Contains(t, err.Error(), w)
+			}
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
+}
+
+func TestEnvironmentWinsAndStaysOutOfErrors(t *testing.T) {
+	env := func(k string) string {
+		return map[string]string{EnvCatalogURL: "postgres://u:secret@h/d", EnvMediaURL: "s3://k:secret@h:9000/b"}[k]
+	}
+	c, err := FromEnvironment(env)
+	require.NoError(t, err)
+	require.Equal(t, "postgres://u:secret@h/d", c.Catalog.URL)
+	require.Equal(t, "s3://k:secret@h:9000/b", c.Media.URL)
+
+	_, err = FromEnvironment(func(string) string { return "ftp://u:secret@h\x7f" })
+	require.Error(t, err)
+	require.False(t, strings.Contains(err.Error(), "secret"), err.Error())
+}
+
+func TestMissingFile(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"), none)
+	require.ErrorContains(t, err, "deploy/lieciba.example.yaml")
+}
