@@ -18,3 +18,9 @@ type AuditEntry struct {
 	Detail    string    // one plain sentence; no personal data, no secret
 	Address   string    // of the client
 }
+
+// Watched is a range of the archive of one camera that was shown to somebody.
+type Watched struct {
+	CameraID CameraID
+	Interval
+}

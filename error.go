@@ -21,6 +21,7 @@ const (
 	CodeFull            Code = "full"        // no space left
 	CodeCorrupt         Code = "corrupt"     // stored bytes or rows contradict themselves
 	CodeUnsupported     Code = "unsupported" // a codec or an ability that is not there
+	CodeRefused         Code = "refused"     // a device behind us said no, such as a camera to its password
 	CodeInternal        Code = "internal"
 )
 

@@ -64,15 +64,29 @@ func Allow(p Principal, act Act, site SiteID) error {
 	return Errorf(CodeForbidden, "your roles do not allow %s here", act)
 }
 
+// AllowSomewhere decides whether p may do act at one site at least, whichever
+// that is: nil, or the CodeForbidden error of Allow. A supervisor without sites
+// may: every object is then outside of their sites.
+func AllowSomewhere(p Principal, act Act) error {
+	for _, r := range p.Roles {
+		if slices.Contains(everywhere[act], r) || slices.Contains(ownSite[act], r) {
+			return nil
+		}
+	}
+	return Errorf(CodeForbidden, "your roles do not allow %s", act)
+}
+
 // AllowedSites returns the sites on which p may do act: all=true for every
-// site, else the list (which may be empty).
+// site, else the list, which may be empty but is never nil: a filter takes nil
+// for "every site". The list is the caller's.
 func AllowedSites(p Principal, act Act) (all bool, sites []SiteID) {
+	sites = []SiteID{}
 	for _, r := range p.Roles {
 		if slices.Contains(everywhere[act], r) {
 			return true, nil
 		}
 		if slices.Contains(ownSite[act], r) {
-			sites = p.SiteIDs
+			sites = append(sites[:0], p.SiteIDs...)
 		}
 	}
 	return false, sites

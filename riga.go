@@ -22,8 +22,9 @@ func mustLoad(name string) *time.Location {
 // and an ambiguous one (2026-10-25 03:30) is decided by its offset. Z is
 // refused too: the citizenship system sends local time with offset.
 func ParseRigaTime(field, s string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
+	var t time.Time
+	// Unlike time.Parse, UnmarshalText takes RFC 3339 and nothing near it (T9:00, 09:00:00,5).
+	if err := t.UnmarshalText([]byte(s)); err != nil {
 		return time.Time{}, Invalid(field, "is not a time: use RFC 3339 with offset, such as 2026-11-18T09:00:00+02:00")
 	}
 	_, have := t.Zone()

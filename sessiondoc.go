@@ -37,9 +37,12 @@ type PartDocument struct {
 }
 
 // Hash is the SHA-256 of the document's canonical JSON: the fields in the order
-// of the struct, without white space. Equal documents have equal hashes
-// whatever the order of fields they were sent in.
+// of the struct, without white space, no parts as an empty list. Equal documents
+// have equal hashes whatever the order of fields they were sent in.
 func (d SessionDocument) Hash() [32]byte {
+	if d.Parts == nil {
+		d.Parts = []PartDocument{}
+	}
 	b, err := json.Marshal(d)
 	if err != nil {
 		panic(err) // strings, numbers and booleans only
@@ -61,6 +64,10 @@ type SessionChange struct {
 // Errors: CodeInvalid names the field; CodeConflict for a version that is older
 // or equal with another body, and for a change that its state forbids.
 func ApplySessionDocument(current *ExamSession, key SessionKey, doc SessionDocument, room Room, now time.Time) (ExamSession, SessionChange, error) {
+	// A repeat comes first: it stays good when its room was retired since.
+	if current != nil && doc.SourceVersion == current.SourceVersion && doc.Hash() == current.DocumentHash {
+		return *current, SessionChange{Unchanged: true}, nil
+	}
 	next, err := readDocument(key, doc, room, now)
 	if err != nil {
 		return ExamSession{}, SessionChange{}, err
@@ -75,8 +82,6 @@ func ApplySessionDocument(current *ExamSession, key SessionKey, doc SessionDocum
 	case doc.SourceVersion < current.SourceVersion:
 		return ExamSession{}, SessionChange{}, &Error{Code: CodeConflict, Field: "source_version",
 			Message: fmt.Sprintf("version %d is older than %d, which was applied already: send a newer one", doc.SourceVersion, current.SourceVersion)}
-	case doc.SourceVersion == current.SourceVersion && next.DocumentHash == current.DocumentHash:
-		return *current, SessionChange{Unchanged: true}, nil
 	case doc.SourceVersion == current.SourceVersion:
 		return ExamSession{}, SessionChange{}, &Error{Code: CodeConflict, Field: "source_version",
 			Message: fmt.Sprintf("version %d was applied with another body: raise the version", doc.SourceVersion)}
@@ -99,14 +104,14 @@ func lateChange(current, next ExamSession, doc SessionDocument, now time.Time) (
 			next.State = SessionCancelled
 		}
 	case SessionRunning:
+		next.CancelAsked = doc.Cancelled // a newer document may take the wish back
 		if doc.Cancelled {
-			next.CancelAsked = true
 			ch.Notes = append(ch.Notes, "cancelling a running session waits for a person's confirmation; footage is kept")
 		}
 		if !next.StartsAt.Equal(current.StartsAt) {
 			return fail("starts_at", "the session is running since %s: its start cannot move", current.StartsAt.In(Riga).Format(time.RFC3339))
 		}
-		if next.EndsAt.Before(now) {
+		if !next.EndsAt.Equal(current.EndsAt) && next.EndsAt.Before(now) {
 			return fail("ends_at", "lies in the past: a running session can end now at the earliest")
 		}
 	case SessionCancelled:
@@ -114,11 +119,26 @@ func lateChange(current, next ExamSession, doc SessionDocument, now time.Time) (
 			return fail("cancelled", "the session was cancelled: push a new external_id instead")
 		}
 	default: // finished and later: only corrections that touch no footage
-		if next.RoomID != current.RoomID || !next.StartsAt.Equal(current.StartsAt) || !next.EndsAt.Equal(current.EndsAt) || doc.Cancelled {
-			return fail("starts_at", "the session is %s: its room and times can no longer change, only seats and parts be corrected", current.State)
+		if field := pastChange(current, next, doc); field != "" {
+			return fail(field, "the session is %s: its room and times can no longer change, only seats and parts be corrected", current.State)
 		}
 	}
 	return next, ch, nil
+}
+
+// pastChange names the first field by which next would change what was filmed; empty if none.
+func pastChange(current, next ExamSession, doc SessionDocument) string {
+	switch {
+	case doc.Cancelled:
+		return "cancelled"
+	case next.RoomID != current.RoomID:
+		return "room"
+	case !next.StartsAt.Equal(current.StartsAt):
+		return "starts_at"
+	case !next.EndsAt.Equal(current.EndsAt):
+		return "ends_at"
+	}
+	return ""
 }
 
 // keepPartIDs gives parts that were there before their old identity and state.
