@@ -132,14 +132,19 @@ func (d *Disk) unlink(path string) error {
 }
 
 // MkdirAll makes the folder and its missing parents, each durable in its own
-// parent. An existing folder is no error.
+// parent. An existing folder is no error; its entry is synced again, because
+// the call that made it may have been cut off before it could.
 func (d *Disk) MkdirAll(path string, perm fs.FileMode) error {
 	path = filepath.Clean(path)
 	if info, err := d.fs.Stat(path); err == nil {
 		if !info.IsDir() {
 			return Error(&fs.PathError{Op: "mkdir", Path: path, Err: fs.ErrExist})
 		}
-		return nil
+		err := d.SyncDir(filepath.Dir(path))
+		if errors.Is(err, fs.ErrPermission) { // a parent that we may not read is not one of ours
+			return nil
+		}
+		return err
 	}
 	parent := filepath.Dir(path)
 	if parent != path {

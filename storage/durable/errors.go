@@ -36,6 +36,7 @@ var errnos = []struct {
 	{syscall.EIO, lieciba.CodeUnavailable, "the disk failed to read or write: look at the kernel's log"},
 	{syscall.EMFILE, lieciba.CodeUnavailable, "too many open files: raise the limit of this process (LimitNOFILE)"},
 	{syscall.ENFILE, lieciba.CodeUnavailable, "too many open files on this machine"},
+	{fs.ErrClosed, lieciba.CodeUnavailable, "it is closed: the server is stopping"},
 	{fs.ErrNotExist, lieciba.CodeNotFound, "there is no such file or folder"},
 	{fs.ErrExist, lieciba.CodeConflict, "the file exists already"},
 	{fs.ErrPermission, lieciba.CodeUnavailable, "no permission: give the folder to the user that the server runs as"},
