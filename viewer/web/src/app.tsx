@@ -1,0 +1,33 @@
+import { useEffect } from "preact/hooks";
+import { LocationProvider, Route, Router } from "preact-iso";
+import { call, me, type Me } from "./lib/api";
+import { say } from "./lib/i18n";
+import { Header } from "./parts/Header";
+import { Review } from "./pages/Review";
+import { Sessions } from "./pages/Sessions";
+import { SignIn } from "./pages/SignIn";
+import { Wall } from "./pages/Wall";
+
+const NotFound = () => <main class="page">{say("not_found")}</main>;
+
+export function App() {
+  useEffect(() => {
+    call<Me>("GET", "/me")
+      .then((m) => (me.value = m))
+      .catch(() => (me.value = null));
+  }, []);
+  if (me.value === undefined) return <main class="page quiet">{say("loading")}</main>;
+  if (me.value === null) return <SignIn />;
+  return (
+    <LocationProvider>
+      <Header />
+      <Router>
+        <Route path="/" component={Wall} />
+        <Route path="/sites/:site" component={Wall} />
+        <Route path="/sessions" component={Sessions} />
+        <Route path="/sessions/:id" component={Review} />
+        <Route default component={NotFound} />
+      </Router>
+    </LocationProvider>
+  );
+}

@@ -1,0 +1,37 @@
+import { useLocation } from "preact-iso";
+import { call, may, me } from "../lib/api";
+import { language, say, setLanguage } from "../lib/i18n";
+
+export function LanguageButton() {
+  const other = language.value === "lv" ? "en" : "lv";
+  return (
+    <button class="plain" lang={other} onClick={() => setLanguage(other)}>
+      {say("language")}
+    </button>
+  );
+}
+
+export function Header() {
+  const { path } = useLocation();
+  const link = (href: string, text: string, here: boolean) => (
+    <a href={href} aria-current={here ? "page" : undefined}>
+      {text}
+    </a>
+  );
+  const signOut = () => void call("POST", "/sign-out").finally(() => (me.value = null));
+  return (
+    <header class="bar">
+      <strong class="brand">Lieciba</strong>
+      <nav>
+        {may("watch_live") && link("/", say("live"), path === "/" || path.startsWith("/sites"))}
+        {may("view_sessions") && link("/sessions", say("sessions"), path.startsWith("/sessions"))}
+      </nav>
+      <span class="grow" />
+      <LanguageButton />
+      <span class="quiet">{me.value?.name || me.value?.login}</span>
+      <button class="plain" onClick={signOut}>
+        {say("sign_out")}
+      </button>
+    </header>
+  );
+}
