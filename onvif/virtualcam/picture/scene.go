@@ -1,0 +1,151 @@
+// Package picture draws what a virtual camera sees: an exam room with the time
+// code of timecode.md, a readable clock, the camera's name and something that
+// moves. What is drawn depends on the instant alone.
+package picture
+
+import (
+	"fmt"
+	"image"
+	"strings"
+	"time"
+
+	"lieciba/onvif/virtualcam/h264gen"
+)
+
+// Config describes a stream's picture.
+type Config struct {
+	Width, Height int    // pixels, as h264gen.New wants them; no code below MinWidth
+	DeclaredRate  int    // frames a second, only for the SPS
+	Name          string // drawn into the picture; Latvian letters lose their marks
+}
+
+// Scene draws and codes the pictures of one stream. Not safe for concurrent use.
+type Scene struct {
+	Encoder *h264gen.Encoder
+	config  Config
+	shown   int64 // instant on the canvas, Unix milliseconds
+	layout  layout
+}
+
+// layout places things on the canvas, in cells.
+type layout struct {
+	columns, rows int // what is visible
+	text          textStyle
+	nameY, clockY int
+	textX         int
+	stripY        int // of the strip on which the square moves
+}
+
+// New draws the room. Errors as h264gen.New.
+func New(c Config) (*Scene, error) {
+	e, err := h264gen.New(c.Width, c.Height, c.DeclaredRate)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scene{Encoder: e, config: c, shown: -1, layout: layoutFor(c)}
+	s.room()
+	l := s.layout
+	name := plain(c.Name)
+	if space := (l.columns - l.textX) / (l.text.advance * l.text.scale); len(name) > space {
+		name = name[:max(space, 0)]
+	}
+	drawText(e.Canvas(), l.textX, l.nameY, name, l.text)
+	return s, nil
+}
+
+func layoutFor(c Config) layout {
+	l := layout{columns: c.Width / h264gen.Cell, rows: c.Height / h264gen.Cell, textX: 4}
+	l.text = textStyle{scale: 1, advance: 7, ink: h264gen.White, paper: 2}
+	if c.Height >= 900 {
+		l.text.scale = 2
+	}
+	if l.columns < 12*7+8 {
+		l.text.advance, l.textX = 6, 2
+	}
+	line := glyphHeight * l.text.scale
+	l.nameY = 2 * codeRow / h264gen.Cell
+	l.clockY = l.nameY + line
+	l.stripY = l.rows - l.rows%4 - 4
+	return l
+}
+
+// marks takes the marks off Latvian letters: the bitmap font is ASCII.
+var marks = strings.NewReplacer("ā", "a", "č", "c", "ē", "e", "ģ", "g", "ī", "i", "ķ", "k", "ļ", "l", "ņ", "n", "š", "s", "ū", "u", "ž", "z",
+	"Ā", "A", "Č", "C", "Ē", "E", "Ģ", "G", "Ī", "I", "Ķ", "K", "Ļ", "L", "Ņ", "N", "Š", "S", "Ū", "U", "Ž", "Z")
+
+func plain(s string) string { return marks.Replace(s) }
+
+// Draw puts the instant t on the canvas: code, clock and moving square.
+func (s *Scene) Draw(t time.Time) {
+	ms := t.UnixMilli()
+	if ms == s.shown {
+		return
+	}
+	s.shown = ms
+	m, l := s.Encoder.Canvas(), s.layout
+	if s.config.Width >= MinWidth {
+		drawTimecode(m, s.config.Width, ms)
+	}
+	clock := time.UnixMilli(ms).UTC().Format("15:04:05.000")
+	if l.columns >= l.textX+(len(clock)+4)*l.text.advance*l.text.scale {
+		clock += " UTC"
+	}
+	drawText(m, l.textX, l.clockY, clock, l.text)
+	s.square(ms)
+}
+
+// square moves a bright square to and fro, one sweep in four seconds.
+func (s *Scene) square(ms int64) {
+	m, l := s.Encoder.Canvas(), s.layout
+	const sweep = 4000
+	at := ms % (2 * sweep)
+	if at >= sweep {
+		at = 2*sweep - 1 - at
+	}
+	x := int(at) * (l.columns - 4) / sweep
+	m.Fill(0, l.stripY, x, 4, stripLevel)
+	m.Fill(x, l.stripY, 4, 4, h264gen.White)
+	m.Fill(x+4, l.stripY, m.Columns-x-4, 4, stripLevel)
+}
+
+const stripLevel h264gen.Level = 3
+
+// IDR draws t and codes an access unit that starts a GOP: SPS, PPS, slice.
+func (s *Scene) IDR(t time.Time) [][]byte {
+	s.Draw(t)
+	return [][]byte{s.Encoder.SPS(), s.Encoder.PPS(), s.Encoder.IDR()}
+}
+
+// P draws t and codes the access unit that follows.
+func (s *Scene) P(t time.Time) [][]byte {
+	s.Draw(t)
+	return [][]byte{s.Encoder.P()}
+}
+
+// Image is what is on the canvas now, in the layout that image/jpeg writes
+// without conversion. The caller owns it.
+func (s *Scene) Image() *image.YCbCr {
+	m := s.Encoder.Canvas()
+	img := image.NewYCbCr(image.Rect(0, 0, s.config.Width, s.config.Height), image.YCbCrSubsampleRatio420)
+	for y := range s.config.Height {
+		row := img.Y[y*img.YStride:]
+		for x := range s.config.Width {
+			row[x] = fullRange(byte(m.At(x/h264gen.Cell, y/h264gen.Cell)) * 16)
+		}
+	}
+	for y := range (s.config.Height + 1) / 2 {
+		for x := range (s.config.Width + 1) / 2 {
+			t := m.TintAt(x/2, y/2)
+			img.Cb[y*img.CStride+x], img.Cr[y*img.CStride+x] = t.Cb, t.Cr
+		}
+	}
+	return img
+}
+
+// fullRange stretches studio range luma to the full range that JPEG uses.
+func fullRange(y byte) byte { return byte(min(max((int(y)-16)*255/219, 0), 255)) }
+
+// String names the picture in logs.
+func (s *Scene) String() string {
+	return fmt.Sprintf("%s %dx%d", s.config.Name, s.config.Width, s.config.Height)
+}
