@@ -1,8 +1,9 @@
 /** One entry of the mapping from RTP time to wall clock (viewer/PROTOCOL.md, event "map"). */
 export interface Mapping {
   rtp: number;
+  first: number; // RTP timestamp from which the mapping holds
   at: number; // milliseconds since 1970, with fraction
-  rate: number; // 0 while paused
+  rate: number;
 }
 
 const TICKS_PER_MS = 90;
@@ -25,11 +26,7 @@ export class WallClock {
 
   /** Wall clock in milliseconds of the frame with this RTP timestamp; undefined before the first mapping. */
   at(rtp: number): number | undefined {
-    for (const m of this.list) {
-      const ticks = (rtp - m.rtp) | 0; // signed distance modulo 2^32
-      if (ticks >= 0) return m.at + (ticks / TICKS_PER_MS) * m.rate;
-    }
-    const last = this.list.at(-1);
-    return last && last.at + (((rtp - last.rtp) | 0) / TICKS_PER_MS) * last.rate;
+    const m = this.list.find((m) => ((rtp - m.first) | 0) >= 0) ?? this.list.at(-1);
+    return m && m.at + (((rtp - m.rtp) | 0) / TICKS_PER_MS) * m.rate;
   }
 }

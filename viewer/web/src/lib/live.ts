@@ -73,9 +73,9 @@ export class Live {
     }
   }
 
-  private hear(m: { ev: string; rtp?: number; at?: string; text?: string }) {
+  private hear(m: { ev: string; rtp?: number; first?: number; at?: string }) {
     if (m.ev === "map" && m.rtp !== undefined && m.at) {
-      this.wall.add({ rtp: m.rtp, at: parseTime(m.at), rate: 1 });
+      this.wall.add({ rtp: m.rtp, first: m.first ?? m.rtp, at: parseTime(m.at), rate: 1 });
     }
   }
 

@@ -10,17 +10,23 @@ interface TrackInfo {
   error: { message: string } | null;
 }
 type Event =
-  | { ev: "ready"; window: { from: string; to: string }; cameras: TrackInfo[] }
+  | {
+      ev: "ready";
+      window: { from: string; to: string };
+      cameras: TrackInfo[];
+      audio: { camera: string | null };
+    }
   | {
       ev: "map";
       rate: number;
       paused: boolean;
       at: string;
-      tracks: { camera: string; rtp: number; at?: string }[];
+      tracks: { camera: string; rtp: number; first: number }[];
     }
   | { ev: "state"; at: string; paused: boolean; rate: number; live_edge: string | null }
   | { ev: "gap"; camera: string; from: string; to: string | null; cause: string }
   | { ev: "gap_end"; camera: string }
+  | { ev: "error"; camera: string; message: string }
   | { ev: "end" };
 type Answer = { re: number; ok?: true; error?: { code: string; message: string; field?: string } };
 
@@ -36,6 +42,7 @@ export class Playback {
   readonly problem = signal("");
   readonly gaps = signal<Record<string, { cause: string; from: string } | undefined>>({});
   readonly streams = signal<Record<string, MediaStream>>({});
+  readonly errors = signal<Record<string, string | undefined>>({}); // cameras without a picture, and why
   readonly sound = signal<MediaStream | null>(null);
   readonly audible = signal<string | null>(null); // camera whose sound is sent
   readonly liveEdge = signal<number | null>(null);
@@ -112,6 +119,7 @@ export class Playback {
           if (s) streams[c.camera] = s;
         }
         this.streams.value = streams;
+        this.errors.value = Object.fromEntries(m.cameras.map((c) => [c.camera, c.error?.message]));
         this.ready.value = true;
         return;
       }
@@ -119,8 +127,9 @@ export class Playback {
         for (const t of m.tracks) {
           this.clocks.get(t.camera)?.add({
             rtp: t.rtp,
-            at: parseTime(t.at ?? m.at),
-            rate: m.paused ? 0 : m.rate,
+            first: t.first,
+            at: parseTime(m.at),
+            rate: m.rate,
           });
         }
         return;
@@ -135,6 +144,9 @@ export class Playback {
         return;
       case "gap_end":
         this.gaps.value = { ...this.gaps.value, [m.camera]: undefined };
+        return;
+      case "error":
+        this.problem.value = m.message;
         return;
       case "end":
         this.paused.value = true;

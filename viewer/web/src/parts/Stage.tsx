@@ -48,6 +48,7 @@ function Picture({ playback, camera, main, onMain }: PictureProps) {
   const label = useRef<HTMLTimeElement>(null);
   const stream = playback.streams.value[camera.id];
   const gap = playback.gaps.value[camera.id];
+  const error = playback.errors.value[camera.id];
   useEffect(() => {
     if (video.current && stream) video.current.srcObject = stream;
   }, [stream]);
@@ -70,7 +71,8 @@ function Picture({ playback, camera, main, onMain }: PictureProps) {
       aria-label={camera.name}
     >
       <video ref={video} autoplay playsInline muted class={gap ? "dim" : ""} />
-      {gap && (
+      {error && <span class="note">{error}</span>}
+      {gap && !error && (
         <span class="note">
           {say("gap")}: {sayCode("cause", gap.cause)}
         </span>

@@ -13,7 +13,7 @@ export function Transport({
   playback: Playback;
   cameras: { id: string; name: string }[];
 }) {
-  const [skip, setSkip] = useState(false);
+  const [skip, setSkip] = useState(true);
   const run = (done: Promise<void>) =>
     void done.then(
       () => (playback.problem.value = ""),

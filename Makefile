@@ -1,0 +1,55 @@
+# Two commands do everything: make demo, make test. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+WEB := viewer/web
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts 2>/dev/null)
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: help demo test test-go test-web lint web setup build bench-view bench-record screenshot clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: build ## an exam site of four simulated cameras: found, recorded, watched; ARGS="--exit --report r.json"
+	bin/lieciba demo $(ARGS)
+
+build: web ## the server, with its pages, in bin/lieciba
+	go build -o bin/lieciba ./cmd/lieciba
+
+web: $(WEB)/dist/index.html ## the pages
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-fund --no-audit
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd $(WEB) && npm run --silent build
+
+setup: ## what the tests need: PostgreSQL, MinIO, Chromium, ffmpeg, GStreamer (Debian, root)
+	deploy/dev/install.sh
+
+test: setup build lint test-go test-web ## everything, on real servers and a real browser
+
+test-go:
+	go test -race -timeout 20m ./...
+
+test-web: build
+	cd $(WEB) && npm run --silent e2e
+
+lint: $(WEB)/node_modules/.package-lock.json ## vet, staticcheck, gofmt, tsc, prettier
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "run gofmt -w on:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+	cd $(WEB) && npm run --silent check
+
+bench-view: build ## live age, first picture, seek: measured in Chromium
+	go run ./viewer/bench
+
+bench-record: build ## CPU and memory a stream, beside ffmpeg -c copy
+	go run ./recorder/bench
+
+screenshot: build ## the README's pictures, from a running demo
+	cd $(WEB) && node e2e/screenshot.mjs
+
+clean:
+	rm -rf bin $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html
