@@ -32,7 +32,8 @@ type HTTP struct {
 
 // WebRTC is where pictures are sent from.
 type WebRTC struct {
-	Listen    []string `yaml:"listen"`     // host:port, UDP and TCP on each; never 0.0.0.0
+	Addresses []string `yaml:"addresses"`  // of this machine; never 0.0.0.0
+	Port      int      `yaml:"port"`       // UDP and TCP, the same on each address; 0: one that is free
 	PublicIPs []string `yaml:"public_ips"` // announced instead of the listening addresses, behind NAT
 	Viewers   int      `yaml:"viewers"`    // at most so many at once
 }
@@ -73,7 +74,7 @@ func Default() Config {
 	return Config{
 		Data:   "lieciba-data",
 		HTTP:   HTTP{Listen: "127.0.0.1:8420", IdleSignOut: Duration(30 * time.Minute)},
-		WebRTC: WebRTC{Listen: []string{"127.0.0.1:8421"}, Viewers: 200},
+		WebRTC: WebRTC{Addresses: []string{"127.0.0.1"}, Port: 8421, Viewers: 200},
 		Record: Record{Before: Duration(5 * time.Minute), After: Duration(5 * time.Minute),
 			Segment: Duration(30 * time.Second), SpoolSize: 20 << 30},
 		Cameras: Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fd00::/8", "fe80::/10"}},

@@ -61,7 +61,7 @@ func TestBadFileNamesLineFieldAndCure(t *testing.T) {
 		"duration":         {"record:\n  before: soon\n", []string{"line 2", "soon", "5m"}},
 		"negative":         {"record:\n  before: -5m\n", []string{"line 2", "-5m"}},
 		"size":             {"record:\n  spool_size: 20 GB\n", []string{"line 2", "20 GB", "20GiB"}},
-		"all addresses":    {"webrtc:\n  listen:\n    - 0.0.0.0:8421\n", []string{"line 2", "webrtc.listen", "0.0.0.0", "list each address"}},
+		"all addresses":    {"webrtc:\n  addresses:\n    - 0.0.0.0\n", []string{"line 2", "webrtc.addresses", "0.0.0.0", "list each address"}},
 		"listen":           {"\nhttp:\n  listen: \"8420\"\n", []string{"line 3", "http.listen", "host:port"}},
 		"half a pair":      {"http:\n  key: k.pem\n", []string{"line 2", "http.key", "both files"}},
 		"scheme":           {"catalog:\n  url: mysql://u:secret@h/d\n", []string{"line 2", "catalog.url", "mysql", "postgres"}},

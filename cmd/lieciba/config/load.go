@@ -108,7 +108,8 @@ func (c Config) faults() []fault {
 		{"http.listen", hostPort(c.HTTP.Listen)},
 		{"http.key", pair(c.HTTP.Certificate, c.HTTP.Key)},
 		{"http.idle_sign_out", atLeast(c.HTTP.IdleSignOut, time.Minute)},
-		{"webrtc.listen", mediaAddresses(c.WebRTC.Listen)},
+		{"webrtc.addresses", mediaAddresses(c.WebRTC.Addresses)},
+		{"webrtc.port", inRange(c.WebRTC.Port, 0, 65535)},
 		{"webrtc.public_ips", addresses(c.WebRTC.PublicIPs)},
 		{"webrtc.viewers", inRange(c.WebRTC.Viewers, 1, 100_000)},
 		{"catalog.url", storeURL(c.Catalog.URL, "sqlite", "postgres", "postgresql")},
@@ -154,18 +155,14 @@ func pair(cert, key string) error {
 
 func mediaAddresses(list []string) error {
 	if len(list) == 0 {
-		return errors.New("is empty: name at least one address, such as 127.0.0.1:8421")
+		return errors.New("is empty: name at least one address, such as 127.0.0.1")
 	}
 	for _, s := range list {
-		ap, err := netip.ParseAddrPort(s)
-		if err != nil {
-			return fmt.Errorf("%q is not IP:port", s)
-		}
-		if ap.Addr().IsUnspecified() {
-			return fmt.Errorf("%q listens on every address: browsers need real ones, so list each address of this machine that viewers reach", s)
+		if a, err := netip.ParseAddr(s); err == nil && a.IsUnspecified() {
+			return fmt.Errorf("%q means every address: browsers need real ones, so list each address of this machine that viewers reach", s)
 		}
 	}
-	return nil
+	return addresses(list)
 }
 
 func addresses(list []string) error {
