@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -213,7 +214,7 @@ func (f *File) fill(src io.Reader, size int64) error {
 			break
 		}
 		if err != nil {
-			return lieciba.Wrap(err, lieciba.CodeInternal, "the source cannot be read")
+			return Error(fmt.Errorf("read the source: %w", err))
 		}
 	}
 	if f.size != size {

@@ -17,7 +17,7 @@ const LockName = ".lock"
 // process ends (flock). CodeConflict when another holder has it, in this
 // process or another.
 func LockDir(dir string) (io.Closer, error) {
-	f, err := os.OpenFile(filepath.Join(dir, LockName), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, LockName), os.O_RDONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, Error(err)
 	}
