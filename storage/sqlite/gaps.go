@@ -1,0 +1,83 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"lieciba"
+	"lieciba/storage"
+)
+
+const gapColumns = `id, recording_id, camera_id, node_id, from_at, to_at, cause, detail`
+
+func scanGap(r row) (g lieciba.Gap, err error) {
+	err = r.Scan(&g.ID, &g.RecordingID, &g.CameraID, &g.NodeID, micros{&g.From}, micros{&g.To}, &g.Cause, &g.Detail)
+	return g, err
+}
+
+const selectGap = `SELECT ` + gapColumns + ` FROM gaps `
+
+// live leaves out the gaps that were removed.
+const live = `(to_at IS NULL OR to_at > from_at)`
+
+// PutGap implements storage.Gaps.
+func (c *Catalog) PutGap(ctx context.Context, g lieciba.Gap) error {
+	g.From, g.To = lieciba.Micro(g.From), lieciba.Micro(g.To)
+	if err := storage.CheckGap(g); err != nil {
+		return err
+	}
+	return c.write(ctx, "put a gap", func(tx *sql.Tx) error {
+		stored, err := list(ctx, tx, scanGap, selectGap+`WHERE id = ?`, g.ID)
+		if err != nil {
+			return err
+		}
+		if len(stored) > 0 {
+			return storage.RepeatGap(stored[0], g)
+		}
+		if _, err := openRecording(ctx, tx, g.RecordingID); err != nil {
+			return err
+		}
+		b := storage.Bounds(lieciba.Interval{From: g.From, To: g.To})
+		met, err := list(ctx, tx, scanGap, selectGap+`WHERE recording_id = ? AND from_at < ?
+			AND (to_at IS NULL OR to_at > ?) AND `+live+` LIMIT 1`, g.RecordingID, us(b.To), us(b.From))
+		if err != nil {
+			return err
+		}
+		if len(met) > 0 {
+			return storage.OverlapsGap(met[0].ID)
+		}
+		_, err = execTx(ctx, tx, `INSERT INTO gaps (`+gapColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			g.ID, g.RecordingID, g.CameraID, g.NodeID, us(g.From), usOrNull(g.To), g.Cause, g.Detail)
+		return err
+	})
+}
+
+// CloseGap implements storage.Gaps.
+func (c *Catalog) CloseGap(ctx context.Context, id lieciba.GapID, to time.Time) error {
+	return c.write(ctx, "close a gap", func(tx *sql.Tx) error {
+		stored, err := one(ctx, tx, "gap", scanGap, selectGap+`WHERE id = ?`, id)
+		if err != nil {
+			return err
+		}
+		end, write, err := storage.PlanCloseGap(stored, to)
+		if err != nil || !write {
+			return err
+		}
+		if _, err := openRecording(ctx, tx, stored.RecordingID); err != nil {
+			return err
+		}
+		_, err = execTx(ctx, tx, `UPDATE gaps SET to_at = ? WHERE id = ?`, us(end), id)
+		return err
+	})
+}
+
+// RecordingGaps implements storage.Gaps.
+func (c *Catalog) RecordingGaps(ctx context.Context, rec lieciba.RecordingID) ([]lieciba.Gap, error) {
+	return readList(ctx, c, "gaps", scanGap, selectGap+`WHERE recording_id = ? AND `+live+` ORDER BY from_at`, rec)
+}
+
+// OpenGaps implements storage.Gaps.
+func (c *Catalog) OpenGaps(ctx context.Context) ([]lieciba.Gap, error) {
+	return readList(ctx, c, "gaps", scanGap, selectGap+`WHERE to_at IS NULL ORDER BY from_at, id`)
+}
