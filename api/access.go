@@ -1,0 +1,141 @@
+package api
+
+import (
+	"lieciba"
+)
+
+// endpoint is a handler together with the rule that guards it. It can only be
+// made by the functions of this file.
+type endpoint struct {
+	rule  string      // for people and for the test of the table
+	act   lieciba.Act // empty for public, signed-in and owned endpoints
+	open  bool        // callable without a sign-in
+	serve func(*call) error
+
+	patient bool // bounded by Config.ProbeTimeout: it talks to a camera
+	endless bool // bounds itself, step by step
+}
+
+// talksToCamera gives the endpoint the time that a camera may need.
+func (e endpoint) talksToCamera() endpoint {
+	e.patient = true
+	return e
+}
+
+// boundsItself leaves the endpoint without a deadline of its own.
+func (e endpoint) boundsItself() endpoint {
+	e.endless = true
+	return e
+}
+
+// target is an object that a rule decides on.
+type target struct {
+	site    lieciba.SiteID
+	what    string // its kind, such as "camera"
+	id      string
+	session lieciba.SessionID
+	camera  lieciba.CameraID
+}
+
+func (t target) String() string { return t.what + ":" + t.id }
+
+// public lets everybody in. why says what makes that right.
+func public(why string, serve func(*call) error) endpoint {
+	return endpoint{rule: "public: " + why, open: true, serve: serve}
+}
+
+// signedIn lets in whoever is signed in, with no further right.
+func signedIn(serve func(*call) error) endpoint {
+	return endpoint{rule: "signed in", serve: serve}
+}
+
+// somewhere lets in who may do the act at one site at least. The handler shows
+// only what AllowedSites names, or concerns no site.
+func somewhere(act lieciba.Act, serve func(*call) error) endpoint {
+	return endpoint{rule: "somewhere", act: act, serve: func(c *call) error {
+		if err := c.admit(act); err != nil {
+			return err
+		}
+		return serve(c)
+	}}
+}
+
+// at lets in who may do the act on the object that find returns. The handler
+// gets the object that was decided on, so that it cannot act on another.
+func at[T any](act lieciba.Act, find func(*call) (T, target, error), serve func(*call, T) error) endpoint {
+	return endpoint{rule: "at the object's site", act: act, serve: func(c *call) error {
+		if err := c.admit(act); err != nil {
+			return err
+		}
+		obj, t, err := find(c)
+		if err != nil {
+			return err
+		}
+		if err := c.allow(act, t.site, t.what); err != nil {
+			c.auditRefusal(act, t, lieciba.CodeForbidden)
+			return err
+		}
+		return serve(c, obj)
+	}}
+}
+
+// owned lets in only who began the thing, whatever their roles are now: ending
+// one's own view must never fail for a right that was taken away since.
+func owned(what string, owner func(id string) (string, bool), serve func(*call, string) error) endpoint {
+	return endpoint{rule: "owner", serve: func(c *call) error {
+		id := c.gin.Param("id")
+		if !lieciba.ValidCode(id) {
+			return lieciba.Invalid("id", "is not an ID of a %s", what)
+		}
+		if who, ok := owner(id); !ok || who != c.who.ID {
+			return notFound(what)
+		}
+		return serve(c, id)
+	}}
+}
+
+// admit refuses who may never do the act, before any object is looked at.
+func (c *call) admit(act lieciba.Act) error {
+	err := lieciba.AllowSomewhere(c.who, act)
+	if err != nil {
+		c.auditRefusal(act, target{what: "route", id: c.gin.FullPath()}, lieciba.CodeForbidden)
+	}
+	return err
+}
+
+// auditedRefusals are the acts whose refusal is evidence.
+var auditedRefusals = map[lieciba.Act]bool{
+	lieciba.ActWatchLive: true, lieciba.ActWatchArchive: true, lieciba.ActManageCameras: true,
+	lieciba.ActManageSites: true, lieciba.ActManageUsers: true, lieciba.ActPushSession: true,
+	lieciba.ActStartSession: true, lieciba.ActReadAudit: true,
+}
+
+// auditRefusal records a refusal. The refusal stands even if that fails, so the
+// failure ends in the log.
+func (c *call) auditRefusal(act lieciba.Act, t target, outcome lieciba.Code) {
+	if !auditedRefusals[act] {
+		return
+	}
+	e := c.entry(string(act), t)
+	e.Outcome = string(outcome)
+	e.Detail = c.gin.Request.Method + " " + c.gin.FullPath()
+	if err := c.server.cfg.Catalog.AppendAudit(c.ctx(), e); err != nil {
+		c.server.cfg.Log.ErrorContext(c.ctx(), "a refusal could not be audited", "error", err, "request_id", c.requestID)
+	}
+}
+
+// entry begins an audit entry of this caller, with outcome ok.
+func (c *call) entry(act string, t target) lieciba.AuditEntry {
+	return lieciba.AuditEntry{
+		ID: lieciba.NewID[lieciba.AuditID](c.now), At: lieciba.Micro(c.now),
+		Who: c.who.Name, WhoID: c.who.ID, Act: act, Object: t.String(),
+		SessionID: t.session, CameraID: t.camera, Outcome: "ok", Address: c.address(),
+	}
+}
+
+// audit records an act that was done or is about to be done.
+func (c *call) audit(act lieciba.Act, t target, detail string) error {
+	e := c.entry(string(act), t)
+	e.Detail = detail
+	return c.server.cfg.Catalog.AppendAudit(c.ctx(), e)
+}

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"lieciba"
+)
+
+// maxBody bounds a JSON body, in bytes; maxOffer an SDP offer.
+const (
+	maxBody  = 1 << 20
+	maxOffer = 256 << 10
+)
+
+// call is one request under way. It belongs to the request's goroutine.
+type call struct {
+	gin       *gin.Context
+	server    *Server
+	requestID string
+	who       lieciba.Principal
+	user      *lieciba.User   // who signed in; nil for a machine
+	signIn    *lieciba.SignIn // nil for a machine
+	now       time.Time
+	cause     error // of a refusal, for the log
+}
+
+func (c *call) ctx() context.Context { return c.gin.Request.Context() }
+
+// address is the peer's, without its port. Headers that claim another are not believed.
+func (c *call) address() string { return c.gin.ClientIP() }
+
+func (c *call) ok(body any) error {
+	c.gin.JSON(http.StatusOK, body)
+	return nil
+}
+
+func (c *call) created(body any) error {
+	c.gin.JSON(http.StatusCreated, body)
+	return nil
+}
+
+func (c *call) noContent() error {
+	c.gin.Status(http.StatusNoContent)
+	c.gin.Writer.WriteHeaderNow()
+	return nil
+}
+
+// allow decides on an object that only the body or a query names. A refusal
+// looks as if the object did not exist.
+func (c *call) allow(act lieciba.Act, site lieciba.SiteID, what string) error {
+	if err := lieciba.Allow(c.who, act, site); err != nil {
+		return &lieciba.Error{Code: lieciba.CodeNotFound, Message: notFound(what).(*lieciba.Error).Message, Cause: err}
+	}
+	return nil
+}
+
+// requireType refuses a body of another media type.
+func (c *call) requireType(want string) error {
+	got, _, err := mime.ParseMediaType(c.gin.GetHeader("Content-Type"))
+	if err != nil || got != want {
+		return &lieciba.Error{Code: lieciba.CodeUnsupported, Field: "Content-Type", Message: "send Content-Type: " + want}
+	}
+	return nil
+}
+
+// body reads at most limit bytes.
+func (c *call) body(limit int64) ([]byte, error) {
+	b, err := io.ReadAll(http.MaxBytesReader(c.gin.Writer, c.gin.Request.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, lieciba.Errorf(lieciba.CodeTooLarge, "the body is larger than %d bytes", limit)
+	}
+	if err != nil {
+		return nil, &lieciba.Error{Code: lieciba.CodeInvalid, Message: "the body could not be read to its end", Cause: err}
+	}
+	return b, nil
+}
+
+// read decodes the JSON body into v. Unknown fields, duplicate ends and wrong
+// types are CodeInvalid and name the field.
+func (c *call) read(v any) error {
+	if err := c.requireType("application/json"); err != nil {
+		return err
+	}
+	b, err := c.body(maxBody)
+	if err != nil {
+		return err
+	}
+	return decodeJSON(b, v)
+}
+
+// decodeJSON is strict: one object, no unknown field.
+func decodeJSON(b []byte, v any) error {
+	dec := json.NewDecoder(strings.NewReader(string(b)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return jsonError(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return lieciba.Errorf(lieciba.CodeInvalid, "the body holds more than one JSON value: send exactly one")
+	}
+	return nil
+}
+
+// jsonError turns encoding/json's error into one that names the field.
+func jsonError(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	const unknown = "json: unknown field "
+	switch {
+	case errors.As(err, &wrongType):
+		return lieciba.Invalid(wrongType.Field, "must be of type %s, not %s", jsonType(wrongType.Type.Kind().String()), wrongType.Value)
+	case errors.As(err, &syntax):
+		return lieciba.Errorf(lieciba.CodeInvalid, "the body is no JSON: see byte %d", syntax.Offset)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return lieciba.Errorf(lieciba.CodeInvalid, "the body is empty or ends too early: send one JSON object")
+	case strings.HasPrefix(err.Error(), unknown):
+		if field, unquoteErr := strconv.Unquote(strings.TrimPrefix(err.Error(), unknown)); unquoteErr == nil {
+			return lieciba.Invalid(field, "is not a field of this request: remove it")
+		}
+	}
+	return &lieciba.Error{Code: lieciba.CodeInvalid, Message: "the body cannot be read as JSON of this request", Cause: err}
+}
+
+// jsonType names a Go kind in the words of JSON.
+func jsonType(kind string) string {
+	switch {
+	case kind == "string":
+		return "string"
+	case kind == "bool":
+		return "boolean"
+	case kind == "slice" || kind == "array":
+		return "array"
+	case kind == "struct" || kind == "map":
+		return "object"
+	}
+	return "number"
+}
+
+// queryTime reads an RFC 3339 time of any offset; the zero time if it is absent.
+func (c *call) queryTime(name string) (time.Time, error) {
+	s, given := c.gin.GetQuery(name)
+	if !given {
+		return time.Time{}, nil
+	}
+	return parseTime(name, s)
+}
+
+func parseTime(field, s string) (time.Time, error) {
+	var t time.Time
+	if err := t.UnmarshalText([]byte(s)); err != nil {
+		return time.Time{}, lieciba.Invalid(field, "is not a time: use RFC 3339, such as 2026-11-18T07:00:00Z (write + as %%2B in an address)")
+	}
+	return lieciba.Micro(t), nil
+}
+
+// querySpan reads from and to; open ends are zero.
+func (c *call) querySpan() (lieciba.Interval, error) {
+	from, err := c.queryTime("from")
+	if err != nil {
+		return lieciba.Interval{}, err
+	}
+	to, err := c.queryTime("to")
+	if err != nil {
+		return lieciba.Interval{}, err
+	}
+	if !to.IsZero() && !to.After(from) {
+		return lieciba.Interval{}, lieciba.Invalid("to", "must be after from")
+	}
+	return lieciba.Interval{From: from, To: to}, nil
+}
+
+// page reads limit and before.
+func page[T ~string](c *call) (limit int, before T, err error) {
+	limit = 100
+	if s, given := c.gin.GetQuery("limit"); given {
+		if limit, err = strconv.Atoi(s); err != nil || limit < 1 || limit > 1000 {
+			return 0, "", lieciba.Invalid("limit", "must be a number from 1 to 1000")
+		}
+	}
+	before, err = queryID[T](c, "before")
+	return limit, before, err
+}
+
+// queryID reads an optional ID.
+func queryID[T ~string](c *call, name string) (T, error) {
+	s, given := c.gin.GetQuery(name)
+	if !given {
+		return "", nil
+	}
+	return lieciba.ParseID[T](name, s)
+}

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"lieciba"
+	"lieciba/storage"
+)
+
+// Credentials of a camera. Never logged, never sent out.
+type Credentials struct{ Username, Password string }
+
+// LogValue keeps credentials out of logs.
+func (Credentials) LogValue() slog.Value { return slog.StringValue("(hidden)") }
+
+// String keeps credentials out of messages.
+func (Credentials) String() string { return "(hidden)" }
+
+// DiscoverRequest says where to look for cameras and how long.
+type DiscoverRequest struct {
+	Interfaces []string // names; empty: all that can multicast
+	Addresses  []string // host or host:port, asked directly
+	Duration   time.Duration
+}
+
+// Found is a device that answered a discovery.
+type Found struct {
+	Camera           lieciba.Camera // as far as it is known without credentials
+	NeedsCredentials bool
+	Advice           []string
+	Err              error // why it could not be read; nil if it could
+}
+
+// ProbeRequest names one camera to read. Exactly one of Address and URL is set.
+type ProbeRequest struct {
+	Address     string // host or host:port of an ONVIF device
+	URL         string // rtsp:// of a manual camera, or http(s):// of an ONVIF device service
+	ONVIF       bool
+	Credentials Credentials
+}
+
+// Probed is what a camera said of itself. ID, site, name, purpose and state of
+// the Camera are not set.
+type Probed struct {
+	Camera lieciba.Camera
+	Advice []string
+}
+
+// Prober talks to cameras (package onvif). Errors are *lieciba.Error: credentials
+// that the camera refuses are CodeUnauthenticated or CodeForbidden, or any code
+// with field "password" or "username"; an address outside the allowed networks
+// is CodeInvalid with field "address".
+type Prober interface {
+	// Discover calls found for every device until the duration is over. found may
+	// be called from several goroutines, also twice for one device.
+	Discover(ctx context.Context, r DiscoverRequest, found func(Found)) error
+	Probe(ctx context.Context, r ProbeRequest) (Probed, error)
+	// Snapshot returns a JPEG picture of now.
+	Snapshot(ctx context.Context, c lieciba.Camera, cred Credentials) ([]byte, error)
+	KeyFrame(ctx context.Context, c lieciba.Camera, cred Credentials) error
+}
+
+// CameraMonitor tells how cameras do (packages recorder and viewer); false for
+// a camera that it does not run.
+type CameraMonitor interface {
+	CameraStatus(id lieciba.CameraID) (lieciba.CameraStatus, bool)
+}
+
+// LiveViewer answers WHEP offers (package viewer). IDs are UUIDs.
+type LiveViewer interface {
+	Live(ctx context.Context, c lieciba.CameraID, role lieciba.StreamRole, offer string, who lieciba.Principal) (id, answer string, err error)
+	// Hangup ends the view; CodeNotFound if there is none.
+	Hangup(id string) error
+	// Owner returns the Principal.ID of who began it; false if there is none.
+	Owner(id string) (string, bool)
+}
+
+// Player plays the archive (package viewer). Hangup and Owner as for LiveViewer.
+type Player interface {
+	// Playback begins at `at`; the zero time means the start. onEnd is called
+	// exactly once, after the end of a playback that began, with what was shown.
+	Playback(ctx context.Context, s lieciba.SessionID, at time.Time, offer string, who lieciba.Principal,
+		onEnd func([]lieciba.Watched)) (id, answer string, err error)
+	Hangup(id string) error
+	Owner(id string) (string, bool)
+}
+
+// Refresher makes the recorder read its wanted state now; it does not block.
+type Refresher interface{ Refresh() }
+
+// Secrets seals camera credentials (package storage/secret). aad binds a sealed
+// secret to its camera, so that it cannot be moved to another row.
+type Secrets interface {
+	Seal(plain, aad []byte) []byte
+	Unseal(sealed, aad []byte) ([]byte, error)
+}
+
+// Config wires a Server. Fields without a default are required unless they say otherwise.
+type Config struct {
+	Catalog storage.Catalog
+	Media   storage.Media
+	Source  storage.Source
+	Prober  Prober
+	Monitor CameraMonitor
+	Live    LiveViewer
+	Player  Player
+	Refresh Refresher
+	Secrets Secrets
+
+	UI       http.Handler        // pages for every path outside of /v1
+	UIBuilt  bool                // the pages are built in
+	Stats    func() Stats        // for /metrics; called for each scrape; nil: none
+	Gatherer prometheus.Gatherer // more metrics, such as those of the process; nil: none
+
+	Version string
+	Node    lieciba.NodeID
+	Margins lieciba.Margins // of the recording window
+
+	SecureCookie    bool          // cookie only over TLS, and HSTS, also when a proxy ends TLS
+	IdleTimeout     time.Duration // a sign-in without a request ends; 0: 30 minutes
+	SignInTimeout   time.Duration // a sign-in ends at the latest; 0: 12 hours
+	RequestTimeout  time.Duration // bound on one request's work, camera probes apart; 0: 30 s
+	ProbeTimeout    time.Duration // bound on talking to one camera; 0: 60 s
+	MaxPasswordWork int           // password hashes computed at once, 19 MiB each; 0: 2
+	DiscoveryKept   time.Duration // results are kept after the end; 0: 10 minutes
+	ReadinessMaxAge time.Duration // readyz asks catalogue and store at most this often; 0: 1 s
+	Now             func() time.Time
+	Log             *slog.Logger
+}
+
+func orDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// withDefaults checks a Config and fills what is left out.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	need := func(ok bool, name string) {
+		if !ok {
+			errs = append(errs, errors.New("api: Config."+name+" is missing"))
+		}
+	}
+	need(c.Catalog != nil, "Catalog")
+	need(c.Media != nil, "Media")
+	need(c.Source != nil, "Source")
+	need(c.Prober != nil, "Prober")
+	need(c.Monitor != nil, "Monitor")
+	need(c.Live != nil, "Live")
+	need(c.Player != nil, "Player")
+	need(c.Refresh != nil, "Refresh")
+	need(c.Secrets != nil, "Secrets")
+	need(c.UI != nil, "UI")
+	orDefault(&c.IdleTimeout, 30*time.Minute)
+	orDefault(&c.SignInTimeout, 12*time.Hour)
+	orDefault(&c.RequestTimeout, 30*time.Second)
+	orDefault(&c.ProbeTimeout, time.Minute)
+	orDefault(&c.MaxPasswordWork, 2)
+	orDefault(&c.DiscoveryKept, 10*time.Minute)
+	orDefault(&c.ReadinessMaxAge, time.Second)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Stats == nil {
+		c.Stats = func() Stats { return Stats{} }
+	}
+	return c, errors.Join(errs...)
+}

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"net/http"
+
+	"lieciba"
+)
+
+// route is one line of the route table.
+type route struct {
+	method, path string
+	endpoint
+}
+
+// routes is the whole of what the server answers, the pages apart. Nothing else
+// registers a handler.
+func (s *Server) routes() []route {
+	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
+	return []route{
+		{get, "/healthz", public("tells ok and nothing else", s.healthz)},
+		{get, "/readyz", public("tells ok or not ok; details only to who is signed in", s.readyz)},
+		{get, "/metrics", somewhere(lieciba.ActReadMetrics, s.metrics)},
+
+		{post, "/v1/sign-in", public("this is how one signs in", s.signIn)},
+		{post, "/v1/sign-out", signedIn(s.signOut)},
+		{get, "/v1/me", signedIn(s.me)},
+		{get, "/v1/system", signedIn(s.system)},
+		{get, "/v1/openapi.yaml", signedIn(s.openapi)},
+
+		{get, "/v1/sites", somewhere(lieciba.ActViewSites, s.listSites)},
+		{get, "/v1/sites/:id/rooms", at(lieciba.ActViewSites, s.siteByID, s.listRooms)},
+		{put, "/v1/sites/:id", somewhere(lieciba.ActManageSites, s.putSite)},
+		{put, "/v1/rooms/:id", at(lieciba.ActManageSites, s.roomChange, s.putRoom)},
+
+		{get, "/v1/cameras", somewhere(lieciba.ActViewCameras, s.listCameras)},
+		{post, "/v1/cameras", at(lieciba.ActManageCameras, s.newCamera, s.adoptCamera).talksToCamera()},
+		{get, "/v1/cameras/:id", at(lieciba.ActViewCameras, s.cameraByID, s.getCamera)},
+		{patch, "/v1/cameras/:id", at(lieciba.ActManageCameras, s.cameraByID, s.changeCamera).talksToCamera()},
+		{put, "/v1/cameras/:id/assignment", at(lieciba.ActManageCameras, s.cameraByID, s.assignCamera)},
+		{post, "/v1/cameras/:id/key-frame", at(lieciba.ActWatchLive, s.cameraByID, s.keyFrame).talksToCamera()},
+		{get, "/v1/cameras/:id/snapshot", at(lieciba.ActWatchLive, s.cameraByID, s.snapshot).talksToCamera()},
+		{post, "/v1/cameras/:id/whep", at(lieciba.ActWatchLive, s.cameraByID, s.watchLive).talksToCamera()},
+		{del, "/v1/whep/:id", owned("live view", s.cfg.Live.Owner, s.hangUpLive)},
+
+		{post, "/v1/discoveries", somewhere(lieciba.ActManageCameras, s.discover)},
+		{get, "/v1/discoveries/:id", somewhere(lieciba.ActManageCameras, s.getDiscovery)},
+
+		{get, "/v1/exam-sessions", somewhere(lieciba.ActViewSessions, s.listSessions)},
+		{post, "/v1/exam-sessions", at(lieciba.ActStartSession, s.adHocRequest, s.startSession)},
+		{put, "/v1/exam-sessions/:id", at(lieciba.ActPushSession, s.pushRequest, s.pushSession)},
+		{get, "/v1/exam-sessions/:id", at(lieciba.ActViewSessions, s.sessionByID, s.getSession)},
+		{get, "/v1/exam-sessions/:id/timeline", at(lieciba.ActViewSessions, s.sessionByID, s.timeline)},
+		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.sessionByID, s.playback).talksToCamera()},
+		{del, "/v1/playbacks/:id", owned("playback", s.cfg.Player.Owner, s.hangUpPlayback)},
+		{get, "/v1/segments/:id/content", at(lieciba.ActWatchArchive, s.segmentByID, s.segmentContent).boundsItself()},
+
+		{get, "/v1/users", somewhere(lieciba.ActManageUsers, s.listUsers)},
+		{post, "/v1/users", somewhere(lieciba.ActManageUsers, s.createUser)},
+		{patch, "/v1/users/:id", somewhere(lieciba.ActManageUsers, s.changeUser)},
+		{get, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.listClientTokens)},
+		{post, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.createClientToken)},
+		{del, "/v1/client-tokens/:id", somewhere(lieciba.ActManageUsers, s.revokeClientToken)},
+		{get, "/v1/audit", somewhere(lieciba.ActReadAudit, s.readAudit)},
+	}
+}

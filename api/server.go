@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"lieciba"
+)
+
+//go:embed openapi.yaml
+var openapiDocument []byte
+
+// Server answers HTTP. Safe for concurrent use.
+type Server struct {
+	cfg         Config
+	handler     http.Handler
+	throttle    *throttle
+	passwords   chan struct{} // one token per password hash under way
+	signIns     sync.Mutex    // a touched sign-in must not come back after its end
+	cameraEdits sync.Mutex    // read, change, write of one camera row
+	discoveries *discoveries
+	readiness   readiness
+	metricsPage http.Handler
+	requests    *requestMetrics
+}
+
+// New makes a Server from its parts. The caller serves it (see HTTPServer) and
+// calls Close after the last request.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, throttle: newThrottle(), passwords: make(chan struct{}, cfg.MaxPasswordWork),
+		discoveries: newDiscoveries(), requests: newRequestMetrics()}
+	if s.metricsPage, err = newMetricsPage(cfg, s.requests); err != nil {
+		return nil, err
+	}
+	engine, err := s.engine()
+	if err != nil {
+		return nil, err
+	}
+	var csrf http.CrossOriginProtection // no trusted origin, no exception
+	csrf.SetDenyHandler(http.HandlerFunc(s.denyCrossOrigin))
+	// Protection runs inside of the engine's outer wrap, so that refusals are logged too.
+	s.handler = s.wrap(csrf.Handler(engine))
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Close ends discoveries under way and waits for them. Idempotent.
+func (s *Server) Close() error {
+	s.discoveries.close()
+	return nil
+}
+
+// HTTPServer returns a server for h with the bounds that a server open to a
+// network needs. Answers are bounded per request, because a segment may take long.
+func HTTPServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}
+
+func init() { gin.SetMode(gin.ReleaseMode) }
+
+// engine registers the route table, and nothing else.
+func (s *Server) engine() (*gin.Engine, error) {
+	e := gin.New()
+	if err := e.SetTrustedProxies(nil); err != nil {
+		return nil, err
+	}
+	e.ForwardedByClientIP = false
+	e.RedirectTrailingSlash = false
+	e.RedirectFixedPath = false
+	for _, r := range s.routes() {
+		e.Handle(r.method, r.path, s.serve(r.endpoint))
+	}
+	e.NoRoute(s.noRoute)
+	return e, nil
+}
+
+// serve runs an endpoint: who asks, then its rule and its handler.
+func (s *Server) serve(e endpoint) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		bound := s.cfg.RequestTimeout
+		if e.patient {
+			bound = s.cfg.ProbeTimeout
+		}
+		if !e.endless {
+			ctx, cancel := context.WithTimeout(g.Request.Context(), bound)
+			defer cancel()
+			g.Request = g.Request.WithContext(ctx)
+		}
+		c := s.begin(g)
+		if !e.open {
+			if err := c.authenticate(); err != nil {
+				c.fail(err)
+				return
+			}
+		}
+		if err := e.serve(c); err != nil {
+			c.fail(err)
+		}
+	}
+}
+
+// noRoute answers unknown paths of the API to who is signed in, and leaves the
+// rest to the pages.
+func (s *Server) noRoute(g *gin.Context) {
+	c := s.begin(g)
+	method, path := g.Request.Method, g.Request.URL.Path
+	if path != "/v1" && !strings.HasPrefix(path, "/v1/") {
+		if method == http.MethodGet || method == http.MethodHead {
+			g.Writer.WriteHeader(http.StatusOK) // gin starts an unknown route with 404
+			s.cfg.UI.ServeHTTP(g.Writer, g.Request)
+			return
+		}
+	} else if err := c.authenticate(); err != nil {
+		c.fail(err)
+		return
+	}
+	c.fail(lieciba.Errorf(lieciba.CodeNotFound, "there is no such address: see /v1/openapi.yaml"))
+}
+
+// begin makes the call of a request.
+func (s *Server) begin(g *gin.Context) *call {
+	c := &call{gin: g, server: s, now: s.cfg.Now()}
+	if l := recordOf(g.Request); l != nil {
+		l.call, c.requestID = c, l.id
+	}
+	return c
+}

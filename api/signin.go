@@ -1,0 +1,278 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"lieciba"
+	"lieciba/api/password"
+)
+
+// cookieName is the name of the session cookie.
+const cookieName = "lieciba_session"
+
+// tokenPrefix marks a client token, so that a leaked one is found by search tools.
+const tokenPrefix = "lct_"
+
+// touchEvery bounds how often a sign-in's last use is written.
+const touchEvery = time.Minute
+
+// newSecret makes 256 random bits in URL-safe text, and their SHA-256.
+func newSecret(prefix string) (plain string, hash [32]byte) {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // documented never to fail
+	plain = prefix + base64.RawURLEncoding.EncodeToString(b)
+	return plain, sha256.Sum256([]byte(plain))
+}
+
+func errSignInNeeded() error {
+	return lieciba.Errorf(lieciba.CodeUnauthenticated, "sign in first")
+}
+
+// authenticate finds out who asks: a bearer token, else the cookie.
+func (c *call) authenticate() error {
+	if h := c.gin.GetHeader("Authorization"); h != "" {
+		scheme, token, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "Bearer") || len(token) < 16 || len(token) > 256 {
+			return lieciba.Errorf(lieciba.CodeUnauthenticated, "send Authorization: Bearer with a client token")
+		}
+		return c.authenticateToken(token)
+	}
+	cookie, err := c.gin.Request.Cookie(cookieName)
+	if err != nil || len(cookie.Value) != base64.RawURLEncoding.EncodedLen(32) {
+		return errSignInNeeded()
+	}
+	return c.authenticateCookie(sha256.Sum256([]byte(cookie.Value)))
+}
+
+func (c *call) authenticateToken(token string) error {
+	t, err := c.server.cfg.Catalog.ClientToken(c.ctx(), sha256.Sum256([]byte(token)))
+	switch {
+	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
+		return lieciba.Errorf(lieciba.CodeUnauthenticated, "this token is not known")
+	case err != nil:
+		return err
+	case !t.RevokedAt.IsZero():
+		return lieciba.Errorf(lieciba.CodeUnauthenticated, "this token was revoked")
+	case !c.now.Before(t.ExpiresAt):
+		return lieciba.Errorf(lieciba.CodeUnauthenticated, "this token has expired: ask for a new one")
+	}
+	c.who = lieciba.Principal{ID: string(t.ID), Name: t.Name, Machine: true, Roles: t.Roles, SiteIDs: t.SiteIDs}
+	return nil
+}
+
+func (c *call) authenticateCookie(hash [32]byte) error {
+	cat := c.server.cfg.Catalog
+	in, err := cat.SignIn(c.ctx(), hash)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		return errSignInNeeded()
+	}
+	if err != nil {
+		return err
+	}
+	if c.over(in) {
+		if err := c.server.endSignIn(c.ctx(), hash); err != nil {
+			return err
+		}
+		return lieciba.Errorf(lieciba.CodeUnauthenticated, "your sign-in has ended: sign in again")
+	}
+	u, err := cat.User(c.ctx(), in.UserID)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && u.Disabled {
+		return errSignInNeeded()
+	}
+	if err != nil {
+		return err
+	}
+	c.signIn, c.user, c.who = &in, &u, principalOf(u)
+	if c.now.Sub(in.SeenAt) >= touchEvery {
+		return c.touch(hash)
+	}
+	return nil
+}
+
+// over reports whether a sign-in ended by its absolute or its idle bound.
+func (c *call) over(in lieciba.SignIn) bool {
+	return !c.now.Before(in.ExpiresAt) || c.now.Sub(in.SeenAt) >= c.server.cfg.IdleTimeout
+}
+
+// touch notes the use of a sign-in. It reads the row again under the lock, so
+// that one that was ended meanwhile does not come back.
+func (c *call) touch(hash [32]byte) error {
+	s := c.server
+	s.signIns.Lock()
+	defer s.signIns.Unlock()
+	in, err := s.cfg.Catalog.SignIn(c.ctx(), hash)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		return errSignInNeeded()
+	}
+	if err != nil {
+		return err
+	}
+	in.SeenAt = lieciba.Micro(c.now)
+	return s.cfg.Catalog.PutSignIn(c.ctx(), in)
+}
+
+func (s *Server) endSignIn(ctx context.Context, hash [32]byte) error {
+	s.signIns.Lock()
+	defer s.signIns.Unlock()
+	return s.cfg.Catalog.DeleteSignIn(ctx, hash)
+}
+
+// endSignIns ends all of a user's.
+func (s *Server) endSignIns(ctx context.Context, u lieciba.UserID, now time.Time) error {
+	s.signIns.Lock()
+	defer s.signIns.Unlock()
+	return s.cfg.Catalog.DeleteSignIns(ctx, u, now)
+}
+
+func principalOf(u lieciba.User) lieciba.Principal {
+	return lieciba.Principal{ID: string(u.ID), Name: u.Login, Roles: u.Roles, SiteIDs: u.SiteIDs}
+}
+
+type signInRequest struct {
+	Login    string `json:"login"`
+	Password string `json:"password"`
+}
+
+// errWrongPassword is the same for a wrong password, an unknown login and a
+// disabled account.
+func errWrongPassword() error {
+	return lieciba.Errorf(lieciba.CodeUnauthenticated, "login or password is wrong")
+}
+
+func (s *Server) signIn(c *call) error {
+	var r signInRequest
+	if err := c.read(&r); err != nil {
+		return err
+	}
+	if len(r.Password) > password.MaxBytes {
+		return lieciba.Invalid("password", "must have at most %d bytes", password.MaxBytes)
+	}
+	login := strings.ToLower(strings.TrimSpace(r.Login))
+	if !lieciba.ValidCode(login) {
+		return errWrongPassword()
+	}
+	attempt, err := s.throttle.begin(login, c.address(), c.now)
+	if err != nil {
+		return err
+	}
+	u, good, err := s.checkPassword(c.ctx(), login, r.Password)
+	if err != nil {
+		attempt.undo() // it was not judged
+		return err
+	}
+	if !good {
+		return errors.Join(s.auditSignInRefused(c, u), errWrongPassword())
+	}
+	attempt.succeed()
+	return s.startSignIn(c, u)
+}
+
+// checkPassword judges a login in the same time whether it exists or not. The
+// number of hashes at once is bounded, because each takes 19 MiB.
+func (s *Server) checkPassword(ctx context.Context, login, plain string) (lieciba.User, bool, error) {
+	u, err := s.cfg.Catalog.UserByLogin(ctx, login)
+	known := lieciba.CodeOf(err) != lieciba.CodeNotFound
+	if err != nil && known {
+		return u, false, err
+	}
+	select {
+	case s.passwords <- struct{}{}:
+		defer func() { <-s.passwords }()
+	case <-ctx.Done():
+		return u, false, ctx.Err()
+	}
+	if !known || u.Disabled || u.PasswordHash == "" {
+		password.Decoy(plain)
+		return u, false, nil
+	}
+	good, err := password.Verify(plain, u.PasswordHash)
+	return u, good, err
+}
+
+// auditSignInRefused names the account only if it exists: people type passwords
+// into the login field.
+func (s *Server) auditSignInRefused(c *call, u lieciba.User) error {
+	c.who = lieciba.Principal{ID: string(u.ID), Name: u.Login}
+	if u.ID == "" {
+		c.who.Name = "unknown"
+	}
+	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
+	e.Outcome = string(lieciba.CodeUnauthenticated)
+	c.who = lieciba.Principal{}
+	return s.cfg.Catalog.AppendAudit(c.ctx(), e)
+}
+
+// startSignIn gives out a fresh cookie and ends the sign-in that the request came with.
+func (s *Server) startSignIn(c *call, u lieciba.User) error {
+	if old, err := c.gin.Request.Cookie(cookieName); err == nil {
+		if err := s.endSignIn(c.ctx(), sha256.Sum256([]byte(old.Value))); err != nil {
+			return err
+		}
+	}
+	if err := s.cfg.Catalog.DeleteSignIns(c.ctx(), "", c.now); err != nil { // those that expired, of anybody
+		return err
+	}
+	c.user, c.who = &u, principalOf(u)
+	if err := s.cfg.Catalog.AppendAudit(c.ctx(), c.entry("sign_in", target{what: "user", id: string(u.ID)})); err != nil {
+		return err
+	}
+	plain, hash := newSecret("")
+	now := lieciba.Micro(c.now)
+	in := lieciba.SignIn{TokenHash: hash, UserID: u.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.cfg.SignInTimeout)}
+	if err := s.cfg.Catalog.PutSignIn(c.ctx(), in); err != nil {
+		return err
+	}
+	s.setCookie(c, plain, 0)
+	return c.ok(meOf(c))
+}
+
+func (s *Server) setCookie(c *call, value string, maxAge int) {
+	http.SetCookie(c.gin.Writer, &http.Cookie{Name: cookieName, Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.overTLS(c.gin.Request)})
+}
+
+func (s *Server) signOut(c *call) error {
+	if c.signIn != nil {
+		if err := s.endSignIn(c.ctx(), c.signIn.TokenHash); err != nil {
+			return err
+		}
+		if err := s.cfg.Catalog.AppendAudit(c.ctx(), c.entry("sign_out", target{what: "user", id: c.who.ID})); err != nil {
+			return err
+		}
+	}
+	s.setCookie(c, "", -1)
+	return c.noContent()
+}
+
+type meView struct {
+	ID      string           `json:"id"`
+	Name    string           `json:"name"`
+	Login   string           `json:"login"`
+	Machine bool             `json:"machine"`
+	Roles   []lieciba.Role   `json:"roles"`
+	SiteIDs []lieciba.SiteID `json:"site_ids"`
+	Acts    []lieciba.Act    `json:"acts"`
+}
+
+func meOf(c *call) meView {
+	v := meView{ID: c.who.ID, Name: c.who.Name, Machine: c.who.Machine,
+		Roles: orEmpty(c.who.Roles), SiteIDs: orEmpty(c.who.SiteIDs), Acts: []lieciba.Act{}}
+	if c.user != nil {
+		v.Name, v.Login = c.user.Name, c.user.Login
+	}
+	for _, a := range lieciba.Acts() {
+		if lieciba.AllowSomewhere(c.who, a) == nil {
+			v.Acts = append(v.Acts, a)
+		}
+	}
+	return v
+}
+
+func (s *Server) me(c *call) error { return c.ok(meOf(c)) }

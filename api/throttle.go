@@ -1,0 +1,130 @@
+package api
+
+import (
+	"container/list"
+	"net/netip"
+	"sync"
+	"time"
+
+	"lieciba"
+)
+
+// Bounds of sign-in attempts. They are per account and address: somebody who
+// guesses from elsewhere cannot lock an account out of its own site, and one
+// account's bad typing cannot lock out the site's other people.
+const (
+	freeAttempts  = 5
+	firstWait     = 30 * time.Second // doubles with each further failure
+	longestWait   = 15 * time.Minute
+	forgetAfter   = time.Hour
+	trackedLimit  = 10_000 // pairs remembered; the longest unused goes first
+	waitDoublings = 5      // 30 s · 2^5 is above longestWait
+)
+
+type attemptKey struct {
+	login  string
+	prefix netip.Prefix
+}
+
+type attemptCount struct {
+	key      attemptKey
+	failures int
+	last     time.Time
+	blocked  time.Time // no attempt before
+}
+
+// throttle slows down guessing. Safe for concurrent use; bounded memory.
+type throttle struct {
+	mu    sync.Mutex
+	byKey map[attemptKey]*list.Element // of *attemptCount
+	order *list.List                   // front: used last
+}
+
+func newThrottle() *throttle {
+	return &throttle{byKey: map[attemptKey]*list.Element{}, order: list.New()}
+}
+
+// attempt is one sign-in under way, counted as failed until it is told otherwise.
+type attempt struct {
+	t   *throttle
+	key attemptKey
+}
+
+// begin counts an attempt, or refuses it with CodeRateLimited and the time to wait.
+func (t *throttle) begin(login, address string, now time.Time) (attempt, error) {
+	a := attempt{t, attemptKey{login, network(address)}}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.count(a.key, now)
+	if wait := n.blocked.Sub(now); wait > 0 {
+		return a, retryError{err: lieciba.Errorf(lieciba.CodeRateLimited,
+			"too many failed sign-ins for this account from here: wait %s", wait.Round(time.Second)), after: wait}
+	}
+	n.failures++
+	n.last = now
+	if over := n.failures - freeAttempts; over >= 0 {
+		n.blocked = now.Add(min(firstWait<<min(over, waitDoublings), longestWait))
+	}
+	return a, nil
+}
+
+// count finds or makes the counter of a key. mu is held.
+func (t *throttle) count(key attemptKey, now time.Time) *attemptCount {
+	if e, ok := t.byKey[key]; ok {
+		t.order.MoveToFront(e)
+		n := e.Value.(*attemptCount)
+		if now.Sub(n.last) > forgetAfter {
+			*n = attemptCount{key: key}
+		}
+		return n
+	}
+	n := &attemptCount{key: key}
+	t.byKey[key] = t.order.PushFront(n)
+	if t.order.Len() > trackedLimit {
+		oldest := t.order.Back()
+		delete(t.byKey, oldest.Value.(*attemptCount).key)
+		t.order.Remove(oldest)
+	}
+	return n
+}
+
+// succeed forgets the failures of this account and address.
+func (a attempt) succeed() {
+	a.t.mu.Lock()
+	defer a.t.mu.Unlock()
+	if e, ok := a.t.byKey[a.key]; ok {
+		delete(a.t.byKey, a.key)
+		a.t.order.Remove(e)
+	}
+}
+
+// undo takes back an attempt that was not judged, because the server could not.
+func (a attempt) undo() {
+	a.t.mu.Lock()
+	defer a.t.mu.Unlock()
+	if e, ok := a.t.byKey[a.key]; ok {
+		if n := e.Value.(*attemptCount); n.failures > 0 {
+			n.failures--
+			n.blocked = time.Time{}
+		}
+	}
+}
+
+// network is what counts as one address: an IPv4 address, or an IPv6 /64,
+// because one machine owns that many.
+func network(address string) netip.Prefix {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	ip = ip.Unmap().WithZone("")
+	bits := ip.BitLen()
+	if ip.Is6() {
+		bits = 64
+	}
+	p, err := ip.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"lieciba"
+)
+
+// requestRecord is what the access log says of a request.
+type requestRecord struct {
+	id     string
+	status int
+	bytes  int64
+	call   *call // nil when no route was reached
+}
+
+type recordKey struct{}
+
+func recordOf(r *http.Request) *requestRecord {
+	rec, _ := r.Context().Value(recordKey{}).(*requestRecord)
+	return rec
+}
+
+// countingWriter notes status and size.
+type countingWriter struct {
+	http.ResponseWriter
+	record *requestRecord
+}
+
+func (w *countingWriter) WriteHeader(status int) {
+	if w.record.status == 0 {
+		w.record.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countingWriter) Write(b []byte) (int, error) {
+	if w.record.status == 0 {
+		w.record.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.record.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// wrap is what every request goes through first: an ID, a deadline, headers,
+// recovery and the access log.
+func (s *Server) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		rec := &requestRecord{id: rand.Text()}
+		r = r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
+		cw := &countingWriter{ResponseWriter: w, record: rec}
+		s.setHeaders(w.Header(), r)
+		w.Header().Set("X-Request-Id", rec.id)
+		setWriteDeadline(w, s.cfg.RequestTimeout+s.cfg.ProbeTimeout)
+		defer s.logRequest(r, rec, start)
+		defer s.recover(cw, r, rec)
+		if hasDotSegment(r.URL.Path) {
+			writeError(cw, &lieciba.Error{Code: lieciba.CodeInvalid, Message: "the address holds . or .. as an element"})
+			return
+		}
+		next.ServeHTTP(cw, r)
+	})
+}
+
+// setWriteDeadline bounds how long a slow reader can hold the answer. A test's
+// recorder has no connection and needs no bound.
+func setWriteDeadline(w http.ResponseWriter, d time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d)) // an error means that there is no connection to bound
+}
+
+func hasDotSegment(path string) bool {
+	for element := range strings.SplitSeq(path, "/") {
+		if element == "." || element == ".." {
+			return true
+		}
+	}
+	return strings.ContainsAny(path, "\\\x00")
+}
+
+// contentSecurityPolicy allows the pages their own files and nothing inline.
+// Blob pictures are the snapshots and frames that the pages make themselves.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; " +
+	"media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// setHeaders puts the headers of every answer. Handlers may override Cache-Control.
+func (s *Server) setHeaders(h http.Header, r *http.Request) {
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), display-capture=()")
+	if s.overTLS(r) {
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1/") || r.URL.Path == "/metrics" {
+		h.Set("Cache-Control", "no-store")
+	}
+}
+
+func (s *Server) overTLS(r *http.Request) bool { return r.TLS != nil || s.cfg.SecureCookie }
+
+// denyCrossOrigin answers what http.CrossOriginProtection refused.
+func (s *Server) denyCrossOrigin(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, lieciba.Errorf(lieciba.CodeForbidden, "this request comes from a page of another origin"))
+}
+
+// recover turns a panic into the error shape. http.ErrAbortHandler goes on: it
+// means that the connection must be cut.
+func (s *Server) recover(w *countingWriter, r *http.Request, rec *requestRecord) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p)
+	}
+	s.cfg.Log.ErrorContext(r.Context(), "a handler panicked", "panic", p, "request_id", rec.id, "stack", string(debug.Stack()))
+	if rec.status != 0 {
+		panic(http.ErrAbortHandler) // half an answer must not look whole
+	}
+	writeError(w, asError(lieciba.Errorf(lieciba.CodeInternal, "panic"), rec.id))
+}
+
+// logRequest writes the access log: the path without its query, because a query
+// can hold what a person typed.
+func (s *Server) logRequest(r *http.Request, rec *requestRecord, start time.Time) {
+	took := time.Since(start)
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	route := "none"
+	attrs := []slog.Attr{slog.String("request_id", rec.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took), slog.String("address", host)}
+	level := slog.LevelInfo
+	if c := rec.call; c != nil {
+		if p := c.gin.FullPath(); p != "" {
+			route = p
+		}
+		if c.who.ID != "" {
+			attrs = append(attrs, slog.String("who", c.who.ID))
+		}
+		if c.cause != nil {
+			attrs = append(attrs, slog.String("error", c.cause.Error()))
+		}
+	}
+	if rec.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	s.requests.observe(r.Method, route, rec.status, took)
+	s.cfg.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+}
