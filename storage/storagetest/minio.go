@@ -108,7 +108,9 @@ read -r how; kill -KILL $p 2>/dev/null; wait $p 2>/dev/null
 	return nil
 }
 
-// awaitReady asks MinIO's own readiness probe until it says yes.
+// awaitReady asks MinIO's own readiness probe until it says yes, and then for
+// the list of buckets until it refuses that for want of keys: before its accounts
+// are loaded it answers 503, ready or not.
 func (s *MinIOServer) awaitReady() error {
 	ctx, cancel := context.WithTimeout(context.Background(), serverTimeout/4)
 	defer cancel()
@@ -116,7 +118,10 @@ func (s *MinIOServer) awaitReady() error {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := probe(ctx, client, "http://"+s.Endpoint+"/minio/health/ready")
+		err := probe(ctx, client, "http://"+s.Endpoint+"/minio/health/ready", http.StatusOK)
+		if err == nil {
+			err = probe(ctx, client, "http://"+s.Endpoint+"/", http.StatusForbidden)
+		}
 		if err == nil {
 			return nil
 		}
@@ -128,7 +133,8 @@ func (s *MinIOServer) awaitReady() error {
 	}
 }
 
-func probe(ctx context.Context, client *http.Client, url string) error {
+// probe expects a status of url.
+func probe(ctx context.Context, client *http.Client, url string, want int) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -140,7 +146,7 @@ func probe(ctx context.Context, client *http.Client, url string) error {
 	if err := res.Body.Close(); err != nil {
 		return err
 	}
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode != want {
 		return errors.New(res.Status)
 	}
 	return nil

@@ -46,13 +46,13 @@ func TestOwnPostgresKeepsDataOverStop(t *testing.T) {
 func TestMinIOKeepsDataOverStop(t *testing.T) {
 	s := MinIO(t)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	require.NoError(t, probe(t.Context(), client, "http://"+s.Endpoint+"/minio/health/live"))
+	require.NoError(t, probe(t.Context(), client, "http://"+s.Endpoint+"/minio/health/live", http.StatusOK))
 	s.Stop(t)
-	require.Error(t, probe(t.Context(), client, "http://"+s.Endpoint+"/minio/health/live"))
+	require.Error(t, probe(t.Context(), client, "http://"+s.Endpoint+"/minio/health/live", http.StatusOK))
 	_, err := os.Stat(s.dir + "/data/.minio.sys")
 	require.NoError(t, err, "the data must outlive a stop")
 	s.Start(t)
-	require.NoError(t, probe(t.Context(), client, "http://"+s.Endpoint+"/minio/health/live"))
+	require.NoError(t, probe(t.Context(), client, "http://"+s.Endpoint+"/minio/health/live", http.StatusOK))
 }
 
 func TestGuardCleansUpWhenItsPipeCloses(t *testing.T) {
