@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lieciba"
@@ -50,6 +51,9 @@ func addressURLs(address string) ([]*url.URL, error) {
 		host, port = h, p
 	}
 	host = strings.Trim(host, "[]")
+	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) {
+		host = ""
+	}
 	if host == "" || strings.ContainsAny(host, "/@?#\\ \t\r\n") {
 		return nil, lieciba.Invalid("address", "is not host or host:port")
 	}

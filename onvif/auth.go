@@ -49,6 +49,7 @@ type ticket struct {
 	generation int
 	digest     bool
 	offset     time.Duration
+	hostTime   bool
 	release    func()
 }
 
@@ -83,7 +84,7 @@ func (a *auth) ticket(operation string) (t ticket, proven bool, err error) {
 	if _, no := a.denied[operation]; no {
 		return ticket{}, false, errDenied(operation)
 	}
-	t = ticket{cred: a.cred, generation: a.generation, digest: a.digest, offset: a.offset, release: func() {}}
+	t = ticket{cred: a.cred, generation: a.generation, digest: a.digest, offset: a.offset, hostTime: a.hostTime, release: func() {}}
 	if a.hostTime {
 		t.offset = 0
 	}

@@ -34,6 +34,7 @@ type Client struct {
 	mu       sync.Mutex
 	device   *url.URL            // the candidate that answered
 	services map[string]*url.URL // by namespace
+	buried   map[string]bool     // authorities that cannot be dialled while the device's own can
 	own      string              // the device service URL as the camera tells it
 }
 
@@ -53,6 +54,7 @@ func NewClient(t Target, cred Credentials, o Options) (*Client, error) {
 	return &Client{
 		target: t, options: o, auth: newAuth(cred), pin: p, transport: tr, base: tr, candidates: candidates,
 		now: time.Now, sleep: sleep, setup: make(chan struct{}, 1),
+		buried: map[string]bool{},
 	}, nil
 }
 
@@ -76,13 +78,19 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // the ones that were refused.
 func (c *Client) SetCredentials(cred Credentials) { c.auth.set(cred) }
 
+// deviceURL is the device service that answered, or the best guess before.
 func (c *Client) deviceURL() *url.URL {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.device != nil {
-		return c.device
+	if u := c.connected(); u != nil {
+		return u
 	}
 	return c.candidates[0]
+}
+
+// connected is the device service that answered; nil before.
+func (c *Client) connected() *url.URL {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.device
 }
 
 func (c *Client) ownURL() string {
@@ -94,8 +102,8 @@ func (c *Client) ownURL() string {
 // keepBase undoes what the library does to URLs: its device service is always
 // plain http on a fixed path.
 func (c *Client) keepBase(u *url.URL) *url.URL {
-	base := c.deviceURL()
-	if u.Host != base.Host {
+	base := c.connected()
+	if base == nil || u.Host != base.Host {
 		return u
 	}
 	if u.Path == devicePath {
@@ -105,6 +113,39 @@ func (c *Client) keepBase(u *url.URL) *url.URL {
 		v := *u
 		v.Scheme = "https"
 		return &v
+	}
+	return u
+}
+
+// A service on another port than the device service may really be there, or the
+// camera may only not know of the port that was forwarded to it. The port it
+// told is tried first, then the one that was dialled, and that is remembered.
+
+// otherPort returns u on the dialled authority; nil if it is there already.
+func (c *Client) otherPort(u *url.URL) *url.URL {
+	base := c.connected()
+	if base == nil || u.Host == base.Host {
+		return nil
+	}
+	v := *u
+	v.Scheme, v.Host = base.Scheme, base.Host
+	return &v
+}
+
+// buryPort remembers that nothing answers on u's authority.
+func (c *Client) buryPort(u *url.URL) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.buried[u.Host] = true
+}
+
+// livePort returns u, or u on the dialled authority if its own is buried.
+func (c *Client) livePort(u *url.URL) *url.URL {
+	c.mu.Lock()
+	dead := c.buried[u.Host]
+	c.mu.Unlock()
+	if other := c.otherPort(u); dead && other != nil {
+		return other
 	}
 	return u
 }
@@ -126,10 +167,7 @@ func (c *Client) connect(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	c.mu.Lock()
-	connected := c.device != nil
-	c.mu.Unlock()
-	if connected {
+	if c.connected() != nil {
 		return nil
 	}
 	var errs []error

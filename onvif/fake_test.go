@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -38,7 +39,6 @@ type fakeDevice struct {
 	algorithms     []string // of the Digest challenges, in order
 	oneHeader      bool     // all challenges in one header
 	working        string   // the one algorithm that really works; empty: all
-	staleOnce      bool     // the first answer is told that its nonce is stale
 	clockNeedsAuth bool
 	replies        map[string]func(r *http.Request, body string) (int, string)
 	nonces         map[string]bool // issued by Digest, used up by the first answer
@@ -81,7 +81,7 @@ func newFakeTLS(t *testing.T) *fakeDevice {
 func unstarted(t *testing.T) *fakeDevice {
 	f := &fakeDevice{t: t, nonces: map[string]bool{}, seenNonces: map[string]bool{}, replies: map[string]func(*http.Request, string) (int, string){}}
 	f.srv = httptest.NewUnstartedServer(f)
-	f.srv.Config.ErrorLog = nil
+	f.srv.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are part of the tests
 	t.Cleanup(f.srv.Close)
 	f.replies["device.GetServices"] = func(*http.Request, string) (int, string) {
 		return 200, soapHead + `<tds:GetServicesResponse>` + f.services(f.srv.URL) + `</tds:GetServicesResponse>` + soapTail
@@ -153,6 +153,7 @@ var (
 	reNonce     = regexp.MustCompile(`Nonce[^>]*>([^<]+)<`)
 	reCreated   = regexp.MustCompile(`Created[^>]*>([^<]+)<`)
 	rePassword  = regexp.MustCompile(`Password [^>]*>([^<]+)<`)
+	reTimeout   = regexp.MustCompile(`Timeout>([^<]+)<`)
 	reUser      = regexp.MustCompile(`Username>([^<]+)<`)
 )
 
@@ -252,9 +253,6 @@ func (f *fakeDevice) challenge(w http.ResponseWriter) {
 		list = []string{`Basic realm="cam", ` + strings.Join(list, ", ")}
 	}
 	for _, c := range list {
-		if f.staleOnce && strings.Contains(c, "stale") {
-			continue
-		}
 		w.Header().Add("WWW-Authenticate", c)
 	}
 }

@@ -29,7 +29,7 @@ func allowed(networks []netip.Prefix, a netip.Addr) bool {
 // lead elsewhere between check and use.
 func dialer(networks []netip.Prefix) *net.Dialer {
 	return &net.Dialer{
-		Timeout: 5 * time.Second,
+		Timeout: 2 * time.Second, // leaves time for a second address within one call
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
 			if err != nil || !allowed(networks, ap.Addr()) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -95,6 +96,7 @@ type attempt struct {
 	challenge *challenge    // for Digest
 	stale     bool          // the nonce before was stale
 	hostTime  bool
+	recalled  bool // hostTime worked before, and was not tried after a refusal
 }
 
 // shows reports whether the attempt shows the password to the device.
@@ -103,7 +105,7 @@ func (a attempt) shows() bool { return a.wsse || a.challenge != nil }
 // signed sends m until it is accepted or every way that can still help is used up.
 func (r *roundTripper) signed(m message, t ticket) (*http.Response, error) {
 	isSOAP := len(m.body) > 0
-	a := attempt{cred: t.cred, wsse: isSOAP && !t.digest, offset: t.offset}
+	a := attempt{cred: t.cred, wsse: isSOAP && !t.digest, offset: t.offset, hostTime: t.hostTime, recalled: true}
 	tried := map[string]bool{} // Digest algorithms refused
 	for shown := 0; ; {
 		resp, err := r.send(m, a)
@@ -166,7 +168,7 @@ func (r *roundTripper) next(a attempt, resp *http.Response, tried map[string]boo
 //
 // A camera that tells its time to nobody may still date its answers.
 func (r *roundTripper) nextWSSE(a attempt, resp *http.Response) (attempt, bool) {
-	if a.hostTime {
+	if a.hostTime && !a.recalled {
 		return attempt{}, false
 	}
 	fresh, err := r.dev.refreshOffset(r.ctx)
@@ -191,8 +193,17 @@ func (r *roundTripper) nextWSSE(a attempt, resp *http.Response) (attempt, bool) 
 // send sends m once, follows redirects on the same host, and reads the answer.
 func (r *roundTripper) send(m message, a attempt) (*http.Response, error) {
 	u := m.url
+	if len(m.body) > 0 {
+		u = r.dev.livePort(u)
+	}
 	for range maxRedirects + 1 {
 		resp, err := r.sendTo(u, m, a)
+		if other := r.dev.otherPort(u); err != nil && len(m.body) > 0 && cannotDial(err) && other != nil {
+			if resp, err = r.sendTo(other, m, a); err == nil {
+				r.dev.buryPort(u)
+				u = other
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -263,6 +274,12 @@ func dialError(ctx context.Context, err error) error {
 		return lieciba.Wrap(errDeadline, lieciba.CodeUnavailable, "the camera took too long")
 	}
 	return lieciba.Wrap(withoutURL(err), lieciba.CodeUnavailable, "the camera does not answer")
+}
+
+// cannotDial reports that no connection came about, so that nothing was sent.
+func cannotDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" && !errors.Is(err, ErrNetwork)
 }
 
 var errDeadline = errors.New("no answer within the time allowed for one call")
