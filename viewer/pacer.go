@@ -19,8 +19,8 @@ const (
 type outFrame struct {
 	packet.Frame
 	ts   uint32
-	wall time.Time // for sender reports
-	done func()    // called when the last packet was written or dropped; may be nil
+	wall time.Time       // for sender reports
+	done func(sent bool) // called when the last packet was written, or the frame dropped; may be nil
 }
 
 // pacer sends the frames of one track in order, spread so that a burst does not
@@ -74,7 +74,7 @@ func (p *pacer) clear() {
 	p.mu.Unlock()
 	for _, f := range dropped {
 		if f.done != nil {
-			f.done()
+			f.done(false)
 		}
 	}
 }
@@ -170,6 +170,6 @@ func (p *pacer) sent(f outFrame) {
 	p.sentAt = now
 	p.mu.Unlock()
 	if f.done != nil {
-		f.done()
+		f.done(true)
 	}
 }

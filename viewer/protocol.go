@@ -50,6 +50,96 @@ type liveState struct {
 	Text string `json:"text"`
 }
 
+// Messages of the archive channel "control".
+type (
+	request struct {
+		ID     int64             `json:"id"`
+		Cmd    string            `json:"cmd"`
+		At     *stamp            `json:"at"`
+		Rate   *float64          `json:"rate"`
+		Frames *int              `json:"frames"`
+		Camera *lieciba.CameraID `json:"camera"`
+		Mode   string            `json:"mode"`
+	}
+	response struct {
+		Re    int64      `json:"re"`
+		OK    bool       `json:"ok,omitempty"`
+		Error *wireError `json:"error,omitempty"`
+	}
+	span struct {
+		From stamp `json:"from"`
+		To   stamp `json:"to"`
+	}
+	readyCamera struct {
+		Camera lieciba.CameraID   `json:"camera"`
+		Name   string             `json:"name"`
+		Mid    string             `json:"mid"`
+		Codec  lieciba.VideoCodec `json:"codec"`
+		Error  *wireError         `json:"error"`
+	}
+	readySound struct {
+		Camera *lieciba.CameraID `json:"camera"`
+		Codec  *string           `json:"codec"`
+	}
+	readyEvent struct {
+		Ev      string        `json:"ev"` // "ready"
+		Window  span          `json:"window"`
+		Cameras []readyCamera `json:"cameras"`
+		Audio   readySound    `json:"audio"`
+	}
+	trackMap struct {
+		Camera lieciba.CameraID `json:"camera"`
+		RTP    uint32           `json:"rtp"`
+		First  uint32           `json:"first"`
+	}
+	mapEvent struct {
+		Ev     string     `json:"ev"` // "map"
+		Seq    int        `json:"seq"`
+		Rate   float64    `json:"rate"`
+		Paused bool       `json:"paused"`
+		At     stamp      `json:"at"`
+		Tracks []trackMap `json:"tracks"`
+	}
+	stateEvent struct {
+		Ev       string  `json:"ev"` // "state"
+		At       stamp   `json:"at"`
+		Paused   bool    `json:"paused"`
+		Rate     float64 `json:"rate"`
+		LiveEdge stamp   `json:"live_edge"`
+		Waiting  *string `json:"waiting"`
+		KeysOnly bool    `json:"keys_only"`
+		Sound    *string `json:"sound"`
+	}
+	gapEvent struct {
+		Ev     string           `json:"ev"` // "gap"
+		Camera lieciba.CameraID `json:"camera"`
+		From   stamp            `json:"from"`
+		To     stamp            `json:"to"`
+		Cause  string           `json:"cause"`
+	}
+	gapEndEvent struct {
+		Ev     string           `json:"ev"` // "gap_end"
+		Camera lieciba.CameraID `json:"camera"`
+	}
+	troubleEvent struct {
+		Ev      string           `json:"ev"` // "error"
+		Camera  lieciba.CameraID `json:"camera"`
+		Code    lieciba.Code     `json:"code"`
+		Message string           `json:"message"`
+	}
+	endEvent struct {
+		Ev string `json:"ev"` // "end"
+	}
+)
+
+// optional is a JSON string, null for the empty one.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // wireError is the product's error shape on a data channel.
 type wireError struct {
 	Code    lieciba.Code `json:"code"`
