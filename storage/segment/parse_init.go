@@ -41,39 +41,53 @@ func ParseInit(b []byte) (Init, error) {
 		return in, lieciba.Errorf(lieciba.CodeUnsupported, "no moov after ftyp: this is no Lieciba segment")
 	}
 	in.Size = int64(len(b) - len(rest))
-	known := false
+	if err := in.findIdentity(moov.payload); err != nil {
+		return Init{}, err
+	}
 	err = eachBox(moov.payload, func(x box) error {
 		switch x.typ {
+		case "mvhd", "uuid":
+			return nil
 		case "trak":
 			return in.trak(x.payload)
-		case "free": // a sound track that Close took out
-			var was Init
-			if was.trak(x.payload) == nil {
-				in.muted = was.Format.Audio
-			}
 		case "mvex":
 			mehd, err := child(x.payload, "mehd")
 			c := cursor{b: mehd}
 			c.u32()
 			in.duration = int64(c.u64())
 			return err
-		case "uuid":
-			if len(x.payload) >= 16 && [16]byte(x.payload) == identityBox {
-				known = true
-				return in.identity(x.payload[16:])
-			}
+		}
+		// A sound track that Close took out; or was about to, when a crash tore
+		// the four letters of its type.
+		var was Init
+		if was.trak(x.payload) == nil && was.Format.Audio != nil {
+			in.muted = was.Format.Audio
 		}
 		return nil
 	})
-	switch {
-	case err != nil:
+	if err == nil && in.Format.Video.Codec == "" {
+		err = corrupt("no video track")
+	}
+	if err != nil {
 		return Init{}, err
-	case !known:
-		return Init{}, lieciba.Errorf(lieciba.CodeUnsupported, "no identity box: this is no Lieciba segment")
-	case in.Format.Video.Codec == "":
-		return Init{}, corrupt("no video track")
 	}
 	return in, nil
+}
+
+// findIdentity reads the identity box, which tells our files from others.
+func (in *Init) findIdentity(moov []byte) error {
+	known := false
+	err := eachBox(moov, func(x box) error {
+		if x.typ != "uuid" || len(x.payload) < 16 || [16]byte(x.payload) != identityBox {
+			return nil
+		}
+		known = true
+		return in.identity(x.payload[16:])
+	})
+	if err == nil && !known {
+		return lieciba.Errorf(lieciba.CodeUnsupported, "no identity box: this is no Lieciba segment")
+	}
+	return err
 }
 
 func (in *Init) identity(b []byte) error {

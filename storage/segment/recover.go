@@ -67,7 +67,7 @@ func Scan(r io.ReaderAt, size int64) (Index, error) {
 			break
 		}
 	}
-	if x.Torn == nil && !x.To.IsZero() && x.duration == x.ticks() {
+	if t := x.ticks(); x.Torn == nil && x.duration == t && t == toTicks(x.To.Sub(x.From), lieciba.VideoClockRate) {
 		x.Until = x.To // Close had come that far
 	}
 	return x, nil

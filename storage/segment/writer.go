@@ -326,12 +326,11 @@ func (w *Writer) Close(end time.Time) (Result, error) {
 		if to, endDTS, err = w.lastEnd(end); err != nil {
 			return Result{}, err
 		}
-		if w.flush(endDTS, to, len(w.audio)) != nil {
-			to = w.end
-		}
+		_ = w.flush(endDTS, to, len(w.audio)) // kept in w.failed
 	}
 	if w.failed != nil {
-		if err := w.file.Rollback(); err != nil {
+		var err error
+		if to, err = w.rollback(); err != nil {
 			return Result{}, errors.Join(err, w.closeFile())
 		}
 	}
@@ -344,6 +343,15 @@ func (w *Writer) Close(end time.Time) (Result, error) {
 	r, err := f.finish(to)
 	r.DroppedAudio = w.dropped
 	return r, err
+}
+
+// rollback cuts the file to what is durable and tells how far that reaches.
+func (w *Writer) rollback() (time.Time, error) {
+	if err := w.file.Rollback(); err != nil || len(w.frags) == 0 {
+		return time.Time{}, err
+	}
+	x, err := Scan(w.file, w.file.Size())
+	return x.Until, err
 }
 
 // lastEnd decides To and the DTS at which the last sample ends in the file, so

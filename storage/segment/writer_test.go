@@ -186,8 +186,11 @@ func TestRunIsExact(t *testing.T) {
 	require.Len(t, segments, 3)
 	for i, r := range segments {
 		var ticks int64
-		for _, p := range packets(t, r.Path)[0] {
-			ticks += p.duration
+		_, _, frags := readBoxes(t, r.Path)
+		for _, f := range frags {
+			for _, x := range f.Moof.Traf.Trun.Samples {
+				ticks += int64(x.Dur)
+			}
 		}
 		require.Equal(t, toTicks(r.To.Sub(r.From), lieciba.VideoClockRate), ticks)
 		if i > 0 {
@@ -415,8 +418,7 @@ func TestEveryDiskStepMayFail(t *testing.T) {
 					path += PartSuffix
 				}
 				var err error
-				if r, err = Recover(path); flushed == 0 {
-					require.Error(t, err)
+				if r, err = Recover(path); err != nil && flushed == 0 {
 					continue
 				}
 				require.NoError(t, err, "step %d, %s, persisted %t", nth, step, persisted)
