@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/minio/minio-go/v7"
 
@@ -40,13 +41,12 @@ func (s *Store) Put(ctx context.Context, key string, src io.ReaderAt, size int64
 	}
 	from := &source{r: io.NewSectionReader(src, 0, size)}
 	info, err := s.core.PutObject(ctx, s.cfg.Bucket, key, from, size, "", hexSum, opts)
-	switch {
-	case err == nil:
+	sourceErr := from.close(size)
+	if err == nil {
 		return s.stored(key, size, info)
-	case from.failed != nil:
-		return storage.Object{}, lieciba.Wrap(errors.Join(from.failed, err), lieciba.CodeInternal, "the source cannot be read")
-	case from.read < size && from.ended:
-		return storage.Object{}, lieciba.Invalid("size", "the source ends after %d of %d bytes", from.read, size)
+	}
+	if sourceErr != nil {
+		return storage.Object{}, sourceErr
 	}
 	err = mapError(err)
 	if lieciba.CodeOf(err) == lieciba.CodeConflict { // another Put of this key was first
@@ -186,15 +186,23 @@ type brokenTransfer struct{ cause error }
 func (b brokenTransfer) Error() string { return b.cause.Error() }
 
 // source remembers how reading went: minio-go's error for a short or failing
-// source looks like an outage.
+// source looks like an outage. net/http may go on reading after an early answer,
+// so close cuts it off: after Put the caller's reader is not touched.
 type source struct {
+	mu     sync.Mutex
 	r      io.Reader
 	read   int64
 	ended  bool
 	failed error
+	closed bool
 }
 
 func (s *source) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, io.ErrClosedPipe
+	}
 	n, err := s.r.Read(p)
 	s.read += int64(n)
 	if err == io.EOF {
@@ -203,6 +211,20 @@ func (s *source) Read(p []byte) (int, error) {
 		s.failed = err
 	}
 	return n, err
+}
+
+// close ends the reading and says what was wrong with the source of size bytes.
+func (s *source) close(size int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.failed != nil {
+		return lieciba.Wrap(s.failed, lieciba.CodeInternal, "the source cannot be read")
+	}
+	if s.ended && s.read < size {
+		return lieciba.Invalid("size", "the source ends after %d of %d bytes", s.read, size)
+	}
+	return nil
 }
 
 func contentType(key string) string {
