@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,6 +167,24 @@ func TestOfflineStart(t *testing.T) {
 	_, err = put(t, s, []byte("x"))
 	require.NoError(t, err)
 	require.True(t, s.WriteOnce(), "proven as soon as the store answers")
+}
+
+// TestFullStore: MinIO on a file system of 64 MiB; tests run as root (README).
+func TestFullStore(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, syscall.Mount("none", dir, "tmpfs", 0, "size=64m"), "mounting a tmpfs needs root: run the tests as root, as the README says")
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	t.Setenv("TMPDIR", dir) // where the server keeps its data
+	s := open(t, config(storagetest.MinIO(t)))
+	defer func() { require.NoError(t, s.Close()) }()
+	small, err := put(t, s, []byte("fits"))
+	require.NoError(t, err)
+	b := make([]byte, 80<<20)
+	_, err = s.Put(t.Context(), "segments/big.mp4", bytes.NewReader(b), int64(len(b)), sha256.Sum256(b))
+	require.Equal(t, lieciba.CodeFull, lieciba.CodeOf(err), "%v", err)
+	_, err = s.Stat(t.Context(), lieciba.MediaRef{Key: "segments/big.mp4"})
+	require.Equal(t, lieciba.CodeNotFound, lieciba.CodeOf(err))
+	require.NoError(t, s.ReadRange(t.Context(), small.Ref, make([]byte, 4), 0), "what is there stays readable")
 }
 
 // TestStalledServerIsGivenUp: a server that accepts and never answers.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +30,7 @@ type Store struct {
 	transport *http.Transport
 	now       func() time.Time
 
-	prepare  sync.Mutex // held while the start-up checks run
+	prepare  chan struct{} // holds a token while the start-up checks run
 	prepared atomic.Bool
 	lock     atomic.Pointer[lockProof]
 	closed   atomic.Bool
@@ -57,7 +56,7 @@ func openAt(ctx context.Context, cfg Config, now func() time.Time) (*Store, erro
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	s := &Store{cfg: cfg, transport: newTransport(3 * cfg.Timeout), now: now}
+	s := &Store{cfg: cfg, transport: newTransport(3 * cfg.Timeout), now: now, prepare: make(chan struct{}, 1)}
 	client, err := minio.New(cfg.Endpoint, &minio.Options{
 		Creds:           credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
 		Secure:          cfg.Secure,
@@ -90,8 +89,12 @@ func (s *Store) ready(ctx context.Context) error {
 	if s.prepared.Load() {
 		return nil
 	}
-	s.prepare.Lock()
-	defer s.prepare.Unlock()
+	select {
+	case s.prepare <- struct{}{}:
+		defer func() { <-s.prepare }()
+	case <-ctx.Done():
+		return mapError(ctx.Err())
+	}
 	if s.prepared.Load() {
 		return nil
 	}
@@ -174,7 +177,7 @@ func (s *Store) Remove(ctx context.Context, ref lieciba.MediaRef) error {
 	}
 	err = s.destroy(ctx, obj.Ref)
 	if lockRefusal(err) {
-		return lieciba.Wrap(err, lieciba.CodeForbidden, "%s is locked or held", ref.Key)
+		return lieciba.Wrap(err, lieciba.CodeForbidden, "%s is locked or held, or this server's account may not delete", ref.Key)
 	}
 	return mapError(err)
 }
