@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,9 +44,23 @@ func run(t testing.TB, name string, args ...string) string {
 	return string(out)
 }
 
-// encode runs ffmpeg's encoders for 4 s of picture and sound and returns the
-// frames. codecs are ffmpeg options.
+var encoded = map[string]stream{} // tests run one after another
+
+// encode runs ffmpeg's encoders for 4 s of picture and sound, once for each
+// combination, and returns the frames. options are ffmpeg's.
 func encode(t testing.TB, video lieciba.VideoCodec, audio lieciba.AudioCodec, options ...string) stream {
+	t.Helper()
+	key := fmt.Sprint(video, audio, options)
+	s, ok := encoded[key]
+	if !ok {
+		s = encodeNow(t, video, audio, options...)
+		encoded[key] = s
+	}
+	s.frames = slices.Clone(s.frames)
+	return s
+}
+
+func encodeNow(t testing.TB, video lieciba.VideoCodec, audio lieciba.AudioCodec, options ...string) stream {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "v.mp4")
