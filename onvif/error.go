@@ -36,7 +36,7 @@ func errNeedsCredentials() error {
 }
 
 func errDenied(operation string) error {
-	return &lieciba.Error{Code: lieciba.CodeForbidden,
+	return &lieciba.Error{Code: lieciba.CodeForbidden, Field: "username",
 		Message: "the camera's user may not call " + operation + ": give it operator rights", Cause: ErrDenied}
 }
 

@@ -67,7 +67,11 @@ func (c *Client) Events(ctx context.Context, handle func(Event)) error {
 		if c.now().Sub(started) > healthyAfter {
 			pause.Reset()
 		}
-		if err := c.sleep(ctx, pause.NextBackOff()); err != nil {
+		wait := pause.NextBackOff()
+		if !errors.Is(err, errExpired) {
+			c.options.Log.WarnContext(ctx, "camera events broke off", "address", c.deviceURL().Host, "retry_in", wait, "error", err)
+		}
+		if err := c.sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

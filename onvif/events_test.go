@@ -3,6 +3,7 @@ package onvif
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -255,6 +256,8 @@ func TestRobust09RenewKeepsOneSubscription(t *testing.T) {
 func TestRobust09RecreatesWithBackoff(t *testing.T) {
 	d := newEventDevice(t)
 	d.pullFails = true
+	var log strings.Builder
+	d.client.options.Log = slog.New(slog.NewTextHandler(&log, nil))
 	_, err := d.run(func(cancel context.CancelFunc) {
 		d.afterSleep = func(n int) {
 			if n == 12 {
@@ -270,6 +273,7 @@ func TestRobust09RecreatesWithBackoff(t *testing.T) {
 	for _, s := range d.slept {
 		require.LessOrEqual(t, s, 90*time.Second)
 	}
+	require.Equal(t, 12, strings.Count(log.String(), "ResourceUnknownFault"), "operators are told why")
 }
 
 func TestEventsAbsoluteTerminationTime(t *testing.T) {

@@ -33,12 +33,19 @@ func dialer(networks []netip.Prefix) *net.Dialer {
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
 			if err != nil || !allowed(networks, ap.Addr()) {
-				return &lieciba.Error{Code: lieciba.CodeForbidden, Field: "address",
+				return &lieciba.Error{Code: lieciba.CodeInvalid, Field: "address",
 					Message: "the camera's address is outside the allowed camera networks", Cause: ErrNetwork}
 			}
 			return nil
 		},
 	}
+}
+
+// Dial returns a dial function that reaches addresses in the networks only; for
+// whoever else connects to cameras, such as the recorder. ErrNetwork, CodeInvalid
+// with field "address", for every other address.
+func Dial(networks []netip.Prefix) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return dialer(networks).DialContext
 }
 
 // pin holds the fingerprint of a device's certificate: trust on first use.

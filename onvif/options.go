@@ -1,6 +1,7 @@
 package onvif
 
 import (
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -48,6 +49,8 @@ type Options struct {
 	// ClockPrecision is the half-width below which Clock stops sampling; 0
 	// means 100 ms.
 	ClockPrecision time.Duration
+	// Log is told why an event subscription broke off; nil: nobody.
+	Log *slog.Logger
 }
 
 // PrivateNetworks are those of RFC 1918 and RFC 4193: a default for an exam
@@ -67,6 +70,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ClockPrecision <= 0 {
 		o.ClockPrecision = 100 * time.Millisecond
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return o
 }

@@ -479,7 +479,7 @@ func TestRobust13AddressesOutsideTheNetworksAreRefused(t *testing.T) {
 			t.Run(name+" "+address, func(t *testing.T) {
 				_, err := Probe(context.Background(), Target{Address: address}, testCredentials, o)
 				require.ErrorIs(t, err, ErrNetwork)
-				require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(err))
+				require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err))
 				require.Empty(t, f.calls)
 			})
 		}
