@@ -192,8 +192,13 @@ func checkHost(field, s string) error {
 			return bad
 		}
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if ip := net.ParseIP(host); ip != nil {
+	if inner, ok := strings.CutPrefix(s, "["); ok && err != nil { // a bracketed IPv6 address without port
+		host, ok = strings.CutSuffix(inner, "]")
+		if !ok || net.ParseIP(host) == nil {
+			return bad
+		}
+	}
+	if net.ParseIP(host) != nil {
 		return nil
 	}
 	label := func(r rune) bool {

@@ -40,8 +40,8 @@ func loadDocument() (*openapi3.T, routers.Router) {
 type badKey struct{}
 
 // checkingTransport holds every request and every answer of the tests against
-// openapi.yaml. A request that is bad on purpose must break the document, or it
-// tests nothing that the document says; its answer is checked all the same.
+// openapi.yaml. A request that is bad on purpose may break the document; its
+// answer is checked all the same.
 type checkingTransport struct {
 	t    *testing.T
 	base http.RoundTripper

@@ -197,7 +197,9 @@ func TestListSessionsPagesAndFilters(t *testing.T) {
 	require.Len(t, seen, 7)
 	slices.Sort(seen)
 	require.Len(t, slices.Compact(seen), 7, "each once")
-	count := func(query string) int { return len(w.as("reviewer", "GET", "/v1/exam-sessions?"+query, nil).want(200).items()) }
+	count := func(query string) int {
+		return len(w.as("reviewer", "GET", "/v1/exam-sessions?"+query, nil).want(200).items())
+	}
 	require.Equal(t, 6, count("site=riga"))
 	require.Equal(t, 1, count("room=liepaja-201"))
 	require.Equal(t, 1, count("external_id=s3"))
