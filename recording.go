@@ -107,13 +107,13 @@ type Segment struct {
 // Span is the time that the segment covers.
 func (s Segment) Span() Interval { return Interval{s.From, s.To} }
 
-// Fragment is one moof and mdat of a segment: at most one GOP and about one
+// Fragment is one prft, moof and mdat of a segment: at most one GOP and about one
 // second. The list of them is the index that a seek uses.
 type Fragment struct {
 	From   time.Time // of its first video frame
 	PTS    int64     // of that frame, video ticks since the start of the run
-	Offset int64     // of the moof in the file, in bytes
-	Size   int64     // of moof and mdat together
+	Offset int64     // of its first byte in the file: the time boxes (prft), then the moof
+	Size   int64     // of all its boxes, prft to mdat, in bytes
 	Frames int       // video frames
 	Key    bool      // starts with a key frame
 }
