@@ -1,0 +1,285 @@
+package recorder
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"lieciba"
+	"lieciba/storage"
+)
+
+// reconcile makes what is equal to what is wanted: streams, recordings, states
+// of sessions. With current false the catalogue is down, and w is what was read
+// last: what is planned there begins and ends all the same.
+func (r *Recorder) reconcile(ctx context.Context, w world, current bool) {
+	now := r.env.now()
+	r.configureStreams(w)
+	seen, pending := map[wantKey]bool{}, map[lieciba.SessionID]bool{}
+	for _, wt := range decide(w, r.env.cfg.Margins, now) {
+		seen[wt.key] = true
+		if !r.pursue(ctx, w, wt, now) {
+			pending[wt.key.session] = true
+		}
+	}
+	r.endUnwanted(ctx, w, seen, now)
+	r.forget()
+	if current {
+		r.settleOrphans(ctx, w, now)
+		r.moveSessions(ctx, w, pending, now)
+	}
+}
+
+// read reads the world.
+func (r *Recorder) read(ctx context.Context) (world, error) {
+	ctx, cancel := context.WithTimeout(ctx, catalogTimeout)
+	defer cancel()
+	cat, m, now := r.env.cfg.Catalog, r.env.cfg.Margins, r.env.now()
+	w := world{cameras: map[lieciba.CameraID]lieciba.Camera{}, recordings: map[lieciba.SessionID][]lieciba.Recording{}}
+	cameras, err := cat.ListCameras(ctx, "")
+	if err != nil {
+		return w, err
+	}
+	for _, c := range cameras {
+		if r.mine(c.SiteID) {
+			w.cameras[c.ID] = c
+		}
+	}
+	w.sessions, err = cat.ListSessions(ctx, storage.SessionFilter{Limit: 1000, Sites: r.env.cfg.Sites,
+		States: []lieciba.SessionState{lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning},
+		Span:   lieciba.Interval{To: now.Add(m.Before + arm + time.Second)}})
+	if err != nil {
+		return w, err
+	}
+	rooms := map[lieciba.RoomID]bool{}
+	for _, s := range w.sessions {
+		if w.recordings[s.ID], err = cat.SessionRecordings(ctx, s.ID); err != nil {
+			return w, err
+		}
+		if rooms[s.RoomID] {
+			continue
+		}
+		rooms[s.RoomID] = true
+		list, err := cat.Assignments(ctx, s.RoomID, lieciba.Interval{From: s.StartsAt.Add(-m.Before - lieciba.MaxSessionLength), To: s.EndsAt.Add(m.After + lieciba.MaxSessionLength)})
+		if err != nil {
+			return w, err
+		}
+		w.assignments = append(w.assignments, list...)
+	}
+	return w, nil
+}
+
+// mine reports whether this node is responsible for a site.
+func (r *Recorder) mine(site lieciba.SiteID) bool {
+	return r.env.cfg.Sites == nil || slices.Contains(r.env.cfg.Sites, site)
+}
+
+// pursue starts or adjusts one wanted recording. It returns false for one that
+// was missed and could not be declared yet.
+func (r *Recorder) pursue(ctx context.Context, w world, wt want, now time.Time) bool {
+	r.mu.Lock()
+	s := r.sinks[wt.key]
+	r.mu.Unlock()
+	wt.plan.held = !r.leases.granted(wt.key.camera)
+	if s != nil {
+		r.adjust(s, wt.plan)
+		return true
+	}
+	rec := lieciba.Recording{ID: lieciba.NewID[lieciba.RecordingID](now), SessionID: wt.key.session, CameraID: wt.key.camera, RoomID: wt.key.room,
+		NodeID: r.env.cfg.Node, Window: wt.plan.window, State: lieciba.RecordingScheduled, CreatedAt: lieciba.Micro(now)}
+	known := false
+	for _, have := range w.recordings[wt.key.session] {
+		if keyOf(have) == wt.key {
+			rec, known = have, true
+		}
+	}
+	switch {
+	case rec.State != lieciba.RecordingScheduled && rec.State != lieciba.RecordingRecording:
+		return true // over
+	case wt.over:
+		return r.missed(ctx, rec, wt.plan.window)
+	case wt.plan.held:
+		return true // the other node's
+	}
+	r.start(ctx, rec, wt.plan, known, now)
+	return true
+}
+
+// start begins a recording, where it stands.
+func (r *Recorder) start(ctx context.Context, rec lieciba.Recording, p plan, known bool, now time.Time) {
+	stream := r.stream(rec.CameraID, lieciba.StreamMain)
+	if stream == nil {
+		return // the camera is gone from the catalogue
+	}
+	s := newSink(r.env, stream, rec, p)
+	if known {
+		until := lieciba.Micro(now)
+		if until.After(p.window.To) {
+			until = p.window.To
+		}
+		st, err := r.env.resumeRecording(ctx, rec, p.window, until, r.lastLife(ctx, rec.NodeID))
+		if err != nil {
+			r.env.log.WarnContext(ctx, "a recording cannot be resumed yet", "recording", rec.ID, "err", err)
+			return
+		}
+		s.covered, s.gap, s.fresh = st.covered, st.gap, st.fresh
+		if st.gap != nil {
+			s.shown.gapSince, s.shown.gapCause = st.gap.From, st.gap.Cause
+		}
+	}
+	s.ledger.add("recording", func(ctx context.Context) error { return r.env.ensure(ctx, rec) })
+	if known && rec.Window != p.window {
+		r.setWindow(s, p.window)
+	}
+	r.mu.Lock()
+	r.sinks[keyOf(rec)] = s
+	r.mu.Unlock()
+	stream.hold()
+	r.env.spawn(func() {
+		s.run(r.sinkCtx)
+		stream.release()
+	})
+	r.env.spawn(func() {
+		defer close(s.filed)
+		s.ledger.run(r.ledgerCtx)
+	})
+	r.env.log.InfoContext(ctx, "recording", "recording", rec.ID, "camera", rec.CameraID, "session", rec.SessionID,
+		"from", p.window.From, "to", p.window.To)
+}
+
+// adjust gives a running sink its newest plan.
+func (r *Recorder) adjust(s *sink, p plan) {
+	old := s.plan()
+	if old.window != p.window {
+		r.setWindow(s, p.window)
+		r.env.log.Info("the recording's window changed", "recording", s.rec.ID, "from", p.window.From, "to", p.window.To)
+	}
+	s.setPlan(p)
+}
+
+func (r *Recorder) setWindow(s *sink, w lieciba.Interval) {
+	id := s.rec.ID
+	s.ledger.add("window", func(ctx context.Context) error { return r.env.cfg.Catalog.SetRecordingWindow(ctx, id, w) })
+}
+
+// missed puts a recording on record whose whole window passed unseen.
+func (r *Recorder) missed(ctx context.Context, rec lieciba.Recording, window lieciba.Interval) bool {
+	err := r.env.ensure(ctx, rec)
+	if err == nil && rec.Window != window {
+		err = r.env.cfg.Catalog.SetRecordingWindow(ctx, rec.ID, window)
+	}
+	if err == nil {
+		_, err = r.env.resumeRecording(ctx, rec, window, window.To, r.lastLife(ctx, rec.NodeID))
+	}
+	if err == nil {
+		err = r.env.settle(ctx, rec.ID)
+	}
+	if err != nil {
+		r.env.log.WarnContext(ctx, "a missed recording cannot be declared yet", "recording", rec.ID, "err", err)
+		return false
+	}
+	poke(r.env.uploads)
+	return true
+}
+
+// endUnwanted ends recordings whose session was cancelled or moved away.
+func (r *Recorder) endUnwanted(ctx context.Context, w world, seen map[wantKey]bool, now time.Time) {
+	r.mu.Lock()
+	var list []*sink
+	for key, s := range r.sinks {
+		if !seen[key] {
+			list = append(list, s)
+		}
+	}
+	r.mu.Unlock()
+	for _, s := range list {
+		p := s.plan()
+		if !now.Before(p.window.To) {
+			continue
+		}
+		session, err := r.session(ctx, w, s.rec.SessionID)
+		if err != nil {
+			continue // what is not known to be over goes on
+		}
+		at, gone := ended(session, s.rec.RoomID, now)
+		later := lieciba.RecordingWindow(session, r.env.cfg.Margins)
+		switch {
+		case gone:
+			p.window.To = latest(at, p.window.From)
+		case now.Before(p.window.From) && now.Before(later.From):
+			p.window = later // made ready, then moved to a later time
+		default:
+			continue
+		}
+		r.adjust(s, p)
+	}
+}
+
+func (r *Recorder) session(ctx context.Context, w world, id lieciba.SessionID) (lieciba.ExamSession, error) {
+	for _, s := range w.sessions {
+		if s.ID == id {
+			return s, nil
+		}
+	}
+	return r.env.cfg.Catalog.Session(ctx, id)
+}
+
+// forget drops sinks that have ended and whose rows are in the catalogue.
+func (r *Recorder) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, s := range r.sinks {
+		select {
+		case <-s.filed:
+			delete(r.sinks, key)
+			poke(r.env.uploads)
+		default:
+		}
+	}
+}
+
+// settleOrphans closes recordings that no sink works on and whose window is
+// over, or whose session is.
+func (r *Recorder) settleOrphans(ctx context.Context, w world, now time.Time) {
+	list, err := r.env.cfg.Catalog.ListRecordings(ctx, lieciba.RecordingScheduled, lieciba.RecordingRecording)
+	if err != nil {
+		r.env.log.WarnContext(ctx, "recordings cannot be listed", "err", err)
+		return
+	}
+	for _, rec := range list {
+		r.mu.Lock()
+		_, active := r.sinks[keyOf(rec)]
+		r.mu.Unlock()
+		if active || rec.NodeID != r.env.cfg.Node && now.Sub(rec.Window.To) < time.Hour {
+			continue
+		}
+		window := rec.Window
+		if now.Before(window.To) {
+			session, err := r.session(ctx, w, rec.SessionID)
+			if err != nil {
+				continue
+			}
+			at, gone := ended(session, rec.RoomID, now)
+			if !gone {
+				continue
+			}
+			window.To = latest(at, window.From)
+		}
+		r.missed(ctx, rec, window)
+	}
+}
+
+// moveSessions moves the states that the clock alone decides, but for sessions
+// whose recordings are not declared yet.
+func (r *Recorder) moveSessions(ctx context.Context, w world, pending map[lieciba.SessionID]bool, now time.Time) {
+	for _, s := range w.sessions {
+		to := lieciba.SessionStateAt(s, r.env.cfg.Margins, now)
+		if to == s.State || pending[s.ID] {
+			continue
+		}
+		err := r.env.cfg.Catalog.MoveSession(ctx, s.ID, to)
+		if err != nil && lieciba.CodeOf(err) != lieciba.CodeConflict { // changed by somebody meanwhile
+			r.env.log.WarnContext(ctx, "a session's state cannot be moved", "session", s.ID, "to", to, "err", err)
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"lieciba"
+	"lieciba/storage/segment"
+)
+
+// file puts a closed segment on record: its recording and run if they are not
+// there yet, then its own row. The bytes are durable already (invariant 2).
+func (e *env) file(ctx context.Context, side sidecar, row lieciba.Segment) error {
+	cat := e.cfg.Catalog
+	if err := e.ensure(ctx, side.Recording); err != nil {
+		return err
+	}
+	if err := cat.PutRun(ctx, side.Run); err != nil {
+		return err
+	}
+	err := cat.AddSegment(ctx, row)
+	if lieciba.CodeOf(err) == lieciba.CodeConflict {
+		// Somebody else has this span on record. The bytes are kept for a person.
+		path := e.spool.path(row.CameraID, row.ID)
+		return errors.Join(err, e.spool.setAside(path), e.spool.setAside(sidecarPath(path)))
+	}
+	if err == nil {
+		poke(e.uploads)
+	}
+	return err
+}
+
+// ensure makes the recording's row if this process has not seen it in yet.
+func (e *env) ensure(ctx context.Context, rec lieciba.Recording) error {
+	if _, ok := e.ensured.Load(rec.ID); ok {
+		return nil
+	}
+	stored, err := e.cfg.Catalog.EnsureRecording(ctx, rec)
+	if err != nil {
+		return err
+	}
+	if stored.ID != rec.ID {
+		return lieciba.Errorf(lieciba.CodeConflict, "the session has another recording of this camera already")
+	}
+	e.ensured.Store(rec.ID, true)
+	return nil
+}
+
+// recoverFile closes what a crash or a failing disk left at path, or takes a
+// closed file, and files it. Idempotent.
+func (e *env) recoverFile(ctx context.Context, path string) error {
+	final, torn := strings.CutSuffix(path, segment.PartSuffix)
+	if _, err := os.Stat(path); torn && errors.Is(err, os.ErrNotExist) {
+		path = final // an earlier try came that far
+	}
+	res, err := segment.RecoverOn(e.spool.disk, path)
+	switch {
+	case errors.Is(err, segment.ErrEmpty):
+		e.log.WarnContext(ctx, "a torn segment held nothing whole", "path", path)
+		return errors.Join(e.spool.disk.Remove(path), e.spool.disk.Remove(sidecarPath(final)))
+	case lieciba.CodeOf(err) == lieciba.CodeCorrupt:
+		e.corrupt.Store(res.Recording, true)
+		return errors.Join(err, e.spool.setAside(path))
+	case err != nil:
+		return err
+	}
+	if torn {
+		e.log.InfoContext(ctx, "recovered a torn segment", "path", final, "from", res.From, "to", res.To, "cut_bytes", res.Cut)
+	}
+	side, err := e.spool.sidecar(final)
+	if err != nil {
+		if side, err = e.rebuild(ctx, res); err != nil {
+			return err
+		}
+	}
+	row := res.Segment()
+	row.ClockOffset, row.ClockQuality = side.ClockOffset, side.ClockQuality
+	if row.ClockQuality == "" {
+		row.ClockQuality = lieciba.ClockUnknown
+	}
+	return e.file(ctx, side, row)
+}
+
+// rebuild makes a lost sidecar from the file itself and the catalogue.
+func (e *env) rebuild(ctx context.Context, res segment.Result) (sidecar, error) {
+	rec, err := e.cfg.Catalog.Recording(ctx, res.Recording)
+	if err != nil {
+		return sidecar{}, err
+	}
+	return sidecar{Recording: rec, Run: lieciba.Run{ID: res.Run, CameraID: res.Camera, RecordingID: res.Recording,
+		NodeID: res.Node, StartedAt: res.From, Format: res.Format}}, nil
+}
+
+// recoverSpool brings everything in the spool on record at start, by the same
+// code as the normal path. It repeats until the catalogue has taken all of it.
+func (e *env) recoverSpool(ctx context.Context) error {
+	list, err := e.spool.files()
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		l := newLedger(e, "")
+		if !l.repeat(ctx, ledgerOp{"recovered segment", func(ctx context.Context) error { return e.recoverOne(ctx, f) }}) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (e *env) recoverOne(ctx context.Context, f spooled) error {
+	if f.part {
+		return e.recoverFile(ctx, f.path)
+	}
+	id := lieciba.SegmentID(strings.TrimSuffix(filepath.Base(f.path), ".mp4"))
+	row, err := e.cfg.Catalog.Segment(ctx, id)
+	switch {
+	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
+		return e.recoverFile(ctx, f.path)
+	case err != nil:
+		return err
+	case row.State != lieciba.SegmentHashed: // verified, and the crash came before its removal
+		return e.spool.remove(row.CameraID, row.ID)
+	}
+	return nil
+}
+
+// resumed is where a recording stands in the catalogue.
+type resumed struct {
+	covered time.Time
+	gap     *lieciba.Gap // open
+	fresh   bool
+}
+
+// resumeRecording reads how far a recording has come and declares what is
+// missing up to until: holes become server_down, and so does the rest of a loss
+// that was open when the process died, from its last sign of life on.
+func (e *env) resumeRecording(ctx context.Context, rec lieciba.Recording, window lieciba.Interval, until time.Time, lastLife time.Time) (resumed, error) {
+	cat := e.cfg.Catalog
+	segs, err := cat.RecordingSegments(ctx, rec.ID, lieciba.Interval{})
+	if err != nil {
+		return resumed{}, err
+	}
+	gaps, err := cat.RecordingGaps(ctx, rec.ID)
+	if err != nil {
+		return resumed{}, err
+	}
+	if len(segs)+len(gaps) == 0 && rec.State != lieciba.RecordingRecording {
+		return resumed{covered: window.From, fresh: true}, nil
+	}
+	out := resumed{covered: window.From}
+	for i := range gaps {
+		if gaps[i].Open() {
+			if err := e.resumeGap(ctx, &gaps[i], segs, until, lastLife, &out); err != nil {
+				return resumed{}, err
+			}
+		}
+	}
+	holes := lieciba.Cover(lieciba.Interval{From: window.From, To: until}, spans(segs), gapSpans(gaps, until)).Holes
+	out.covered = until
+	if out.gap != nil {
+		out.covered = out.gap.From
+	}
+	for _, h := range holes {
+		g := e.newGap(rec, h, e.holeCause(rec.ID), "no recording process was alive")
+		if h.To.Equal(until) && out.gap == nil && until.Before(window.To) {
+			g.To, out.covered, out.gap = time.Time{}, h.From, &g // goes on until a key frame comes
+		}
+		if err := cat.PutGap(ctx, g); err != nil {
+			return resumed{}, err
+		}
+	}
+	return out, nil
+}
+
+// resumeGap handles a loss that was open when the process died.
+func (e *env) resumeGap(ctx context.Context, g *lieciba.Gap, segs []lieciba.Segment, until, lastLife time.Time, out *resumed) error {
+	for _, s := range segs { // it had ended: frames came after it
+		if !s.From.Before(g.From) && (g.To.IsZero() || s.From.Before(g.To)) {
+			g.To = s.From
+		}
+	}
+	if g.To.IsZero() && (g.Cause == lieciba.CauseServerDown || g.Cause == lieciba.CauseServerStart) {
+		keep := *g
+		out.gap = &keep
+		return nil
+	}
+	if g.To.IsZero() {
+		g.To = latest(g.From, lieciba.Micro(lastLife))
+		if g.To.After(until) {
+			g.To = latest(g.From, until)
+		}
+	}
+	return e.cfg.Catalog.CloseGap(ctx, g.ID, g.To)
+}
+
+func (e *env) holeCause(rec lieciba.RecordingID) lieciba.GapCause {
+	if _, bad := e.corrupt.Load(rec); bad {
+		return lieciba.CauseSpoolCorrupt
+	}
+	return lieciba.CauseServerDown
+}
+
+func (e *env) newGap(rec lieciba.Recording, i lieciba.Interval, cause lieciba.GapCause, detail string) lieciba.Gap {
+	return lieciba.Gap{ID: lieciba.NewID[lieciba.GapID](i.From), RecordingID: rec.ID, CameraID: rec.CameraID, NodeID: e.cfg.Node,
+		From: i.From, To: i.To, Cause: cause, Detail: detail}
+}
+
+func spans(segs []lieciba.Segment) []lieciba.Interval {
+	out := make([]lieciba.Interval, len(segs))
+	for i, s := range segs {
+		out[i] = s.Span()
+	}
+	return out
+}
+
+func gapSpans(gaps []lieciba.Gap, until time.Time) []lieciba.Interval {
+	gaps = slices.Clone(gaps)
+	out := make([]lieciba.Interval, len(gaps))
+	for i, g := range gaps {
+		out[i] = g.Span(until)
+	}
+	return out
+}
+
+// settle makes a recording whose window is over exact and moves it to
+// finalising: open gaps end with the window, holes that should not be there are
+// declared. Idempotent.
+func (e *env) settle(ctx context.Context, id lieciba.RecordingID) error {
+	cat := e.cfg.Catalog
+	rec, err := cat.Recording(ctx, id)
+	if err != nil {
+		return err
+	}
+	if rec.State != lieciba.RecordingScheduled && rec.State != lieciba.RecordingRecording {
+		return nil
+	}
+	segs, err := cat.RecordingSegments(ctx, id, lieciba.Interval{})
+	if err != nil {
+		return err
+	}
+	gaps, err := cat.RecordingGaps(ctx, id)
+	if err != nil {
+		return err
+	}
+	for i := range gaps {
+		if gaps[i].Open() {
+			gaps[i].To = latest(gaps[i].From, rec.Window.To)
+			if err := cat.CloseGap(ctx, gaps[i].ID, gaps[i].To); err != nil {
+				return err
+			}
+		}
+	}
+	cover := lieciba.Cover(rec.Window, spans(segs), gapSpans(gaps, rec.Window.To))
+	for _, h := range cover.Holes {
+		cause := e.holeCause(id)
+		e.log.WarnContext(ctx, "declaring a hole", "recording", id, "from", h.From, "to", h.To, "cause", cause)
+		if err := cat.PutGap(ctx, e.newGap(rec, h, cause, "found when the recording was closed")); err != nil {
+			return err
+		}
+	}
+	return cat.MoveRecording(ctx, id, lieciba.RecordingFinalising, e.cfg.Node)
+}

@@ -1,0 +1,254 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"lieciba"
+	"lieciba/storage/segment"
+)
+
+// begin starts a segment with a key frame.
+func (s *sink) begin(e entry, p plan) {
+	f := e.frame
+	if s.gap == nil && f.Time.After(s.covered) {
+		cause, detail := s.why.cause, s.why.detail
+		if cause == "" {
+			cause, detail = lieciba.CauseServerStart, "recording began inside the window"
+		}
+		s.lose(s.covered, cause, detail)
+	}
+	g := &writing{id: lieciba.NewID[lieciba.SegmentID](f.Time), run: e.run, from: f.Time, lost: s.source.meter.lost.Load()}
+	g.sound = e.run.format.Audio != nil && s.soundSoon(f.Time, p)
+	format := e.run.format
+	if !g.sound {
+		format.Audio = nil
+	}
+	offset, quality := s.source.offset.value(s.env.timeline.Offset())
+	g.side = sidecar{Recording: s.rec, ClockOffset: offset, ClockQuality: quality,
+		Run: lieciba.Run{ID: e.run.id, CameraID: s.rec.CameraID, RecordingID: s.rec.ID, NodeID: s.env.cfg.Node, StartedAt: e.run.startedAt, Format: e.run.format}}
+	g.side.Recording.Window = p.window
+	// A run row belongs to one recording; another recording of the same run has its own.
+	g.side.Run.ID = s.runID(e.run)
+	path, err := s.env.spool.prepare(s.rec.CameraID, g.id, g.side)
+	if err == nil {
+		g.w, err = segment.Create(path, segment.Params{Format: format, FragmentDuration: s.env.cfg.FragmentLength, Disk: s.env.spool.disk,
+			IDs: segment.IDs{Recording: s.rec.ID, Camera: s.rec.CameraID, Run: g.side.Run.ID, Segment: g.id, Node: s.env.cfg.Node}})
+	}
+	if err != nil {
+		s.env.log.Error("a segment cannot be made", "camera", s.rec.CameraID, "err", err)
+		s.lose(s.covered, diskCause(err), "a file cannot be made in the spool")
+		return
+	}
+	s.seg = g
+	if s.gap != nil {
+		s.resume = f.Time
+	}
+	s.show(func(v *shown) {
+		v.growing = &lieciba.Segment{ID: g.id, RecordingID: s.rec.ID, CameraID: s.rec.CameraID, RunID: g.side.Run.ID, NodeID: s.env.cfg.Node,
+			From: f.Time, InitSize: g.w.InitSize(), Video: format.Video.Codec, ClockOffset: offset, ClockQuality: quality}
+		if format.Audio != nil {
+			v.growing.Audio = format.Audio.Codec
+		}
+		v.writer = g.w
+	})
+	s.write(f)
+}
+
+// runID is the run's ID for this recording: two recordings that overlap share a
+// camera's run, but a row has one recording.
+func (s *sink) runID(r *run) lieciba.RunID {
+	if s.lastRun != r {
+		s.lastRun, s.lastRunID = r, lieciba.NewID[lieciba.RunID](r.startedAt)
+	}
+	return s.lastRunID
+}
+
+// write adds a frame to the segment under way.
+func (s *sink) write(f lieciba.Frame) {
+	flushed, err := s.seg.w.WriteFrame(f)
+	switch {
+	case err == nil:
+	case lieciba.CodeOf(err) == lieciba.CodeInvalid || lieciba.CodeOf(err) == lieciba.CodeTooLarge:
+		s.show(func(v *shown) { v.dropped++ })
+	default:
+		s.failed(err)
+	}
+	if flushed && s.seg != nil {
+		s.flushed()
+	}
+}
+
+// flushed takes note that a fragment is durable.
+func (s *sink) flushed() {
+	span := s.seg.w.Durable()
+	frags := s.seg.w.Fragments()
+	last := frags[len(frags)-1]
+	s.env.spool.grow.Add(last.Offset + last.Size - s.seg.size)
+	s.seg.size = last.Offset + last.Size
+	s.show(func(v *shown) { v.durable = span.To })
+	s.endGap()
+}
+
+// endGap closes the loss that the segment under way ends: only once it is
+// durable, so that a crash leaves no hole.
+func (s *sink) endGap() {
+	s.fresh = false
+	if s.gap != nil && !s.resume.IsZero() {
+		s.closeGap(s.resume)
+	}
+}
+
+// failed handles a disk that refused: what is durable is kept, the rest is a gap.
+func (s *sink) failed(cause error) {
+	s.env.log.Error("writing a segment failed", "camera", s.rec.CameraID, "segment", s.seg.id, "err", cause)
+	s.closeSegment(time.Time{})
+	s.lose(s.covered, diskCause(cause), "writing to the spool failed")
+}
+
+func diskCause(err error) lieciba.GapCause {
+	if lieciba.CodeOf(err) == lieciba.CodeFull {
+		return lieciba.CauseDiskFull
+	}
+	return lieciba.CauseStoreUnavailable
+}
+
+// closeSegment closes the segment under way, if there is one, at end (zero: at
+// its last frame's end), sends its row off and moves covered to its end.
+func (s *sink) closeSegment(end time.Time) {
+	g := s.seg
+	if g == nil {
+		return
+	}
+	s.seg = nil
+	durable := g.w.Durable()
+	res, err := g.w.Close(end)
+	if lieciba.CodeOf(err) == lieciba.CodeInvalid {
+		res, err = g.w.Close(time.Time{})
+	}
+	s.env.spool.grow.Add(-g.size)
+	s.show(func(v *shown) { v.growing, v.writer = nil, nil })
+	switch {
+	case err == nil:
+		s.submit(g, res)
+		if !end.IsZero() && res.To.Before(end) {
+			s.lose(s.covered, lieciba.CauseDiskFull, "the end of a segment could not be written")
+		}
+	case errors.Is(err, segment.ErrEmpty):
+		s.resume = time.Time{}
+		s.dropSidecar(g)
+		s.lose(s.covered, diskCause(err), "nothing of a segment could be written")
+	default:
+		s.env.log.Error("a segment could not be closed; it will be recovered", "camera", s.rec.CameraID, "segment", g.id, "err", err)
+		if !durable.Empty() {
+			s.covered = latest(s.covered, durable.To)
+			s.endGap()
+		}
+		s.resume = time.Time{}
+		s.salvage(g)
+		s.lose(s.covered, diskCause(err), "a segment could not be closed")
+	}
+}
+
+func (s *sink) dropSidecar(g *writing) {
+	path := sidecarPath(s.env.spool.path(s.rec.CameraID, g.id))
+	if err := s.env.spool.disk.Remove(path); err != nil {
+		s.env.log.Warn("a sidecar could not be removed", "path", path, "err", err)
+	}
+}
+
+// submit sends a closed segment's row to the catalogue.
+func (s *sink) submit(g *writing, res segment.Result) {
+	s.covered = latest(s.covered, res.To)
+	s.endGap()
+	s.resume = time.Time{}
+	s.env.spool.size.Add(res.Size)
+	s.show(func(v *shown) { v.durable = res.To })
+	row := res.Segment()
+	row.LostPackets = s.source.meter.lost.Load() - g.lost
+	row.ClockOffset, row.ClockQuality = s.source.offset.value(s.env.timeline.Offset())
+	side := g.side
+	s.ledger.add("segment", func(ctx context.Context) error { return s.env.file(ctx, side, row) })
+}
+
+// salvage finishes a segment that could not be closed, as soon as the disk
+// allows, by the code that recovers after a crash.
+func (s *sink) salvage(g *writing) {
+	path := s.env.spool.path(s.rec.CameraID, g.id) + segment.PartSuffix
+	s.ledger.add("salvage", func(ctx context.Context) error { return s.env.recoverFile(ctx, path) })
+}
+
+// lose opens a loss at `at`, or notes that the one that lasts has another cause
+// now, if that matters.
+func (s *sink) lose(at time.Time, cause lieciba.GapCause, detail string) {
+	p := s.plan()
+	if s.gap != nil {
+		now := lieciba.Micro(s.env.now())
+		if !splits(s.gap.Cause, cause) || !now.Before(p.window.To) {
+			return
+		}
+		at = latest(now, s.gap.From)
+		s.closeGap(at)
+	}
+	if !at.Before(p.window.To) {
+		return
+	}
+	s.fresh = s.fresh && at.Equal(p.window.From)
+	g := lieciba.Gap{ID: lieciba.NewID[lieciba.GapID](at), RecordingID: s.rec.ID, CameraID: s.rec.CameraID, NodeID: s.env.cfg.Node,
+		From: at, Cause: cause, Detail: detail}
+	s.gap, s.resume = &g, time.Time{}
+	s.show(func(v *shown) { v.gapSince, v.gapCause = at, cause })
+	s.ledger.add("gap", func(ctx context.Context) error { return s.env.cfg.Catalog.PutGap(ctx, g) })
+	s.env.log.Warn("gap", "camera", s.rec.CameraID, "recording", s.rec.ID, "from", at, "cause", cause, "detail", detail)
+}
+
+func (s *sink) closeGap(to time.Time) {
+	g := *s.gap
+	s.gap, s.resume = nil, time.Time{}
+	s.covered = latest(s.covered, to)
+	s.show(func(v *shown) { v.gapSince, v.gapCause = time.Time{}, "" })
+	s.ledger.add("gap's end", func(ctx context.Context) error { return s.env.cfg.Catalog.CloseGap(ctx, g.ID, to) })
+	s.env.log.Info("gap closed", "camera", s.rec.CameraID, "recording", s.rec.ID, "from", g.From, "to", to, "cause", g.Cause)
+}
+
+// ours lists the causes that lie with this server or its orders.
+var ours = map[lieciba.GapCause]bool{
+	lieciba.CauseServerDown: true, lieciba.CauseServerStart: true, lieciba.CauseNotAssigned: true, lieciba.CauseLeaseHeld: true,
+	lieciba.CauseDiskFull: true, lieciba.CauseStoreUnavailable: true, lieciba.CauseOverload: true, lieciba.CauseSpoolCorrupt: true,
+}
+
+// splits decides whether a loss that goes on for another reason becomes a row
+// of its own: when the fault moves between this server and the camera, and when
+// somebody must act on it (refused credentials). A camera that is first lost
+// and then does not answer is one loss.
+func splits(old, now lieciba.GapCause) bool {
+	if old == now {
+		return false
+	}
+	return ours[old] || ours[now] || now == lieciba.CauseAuthFailed
+}
+
+// markRecording moves the recording's state when its window begins.
+func (s *sink) markRecording() {
+	if s.moved {
+		return
+	}
+	s.moved = true
+	rec := s.rec
+	s.ledger.add("state", func(ctx context.Context) error {
+		return s.env.cfg.Catalog.MoveRecording(ctx, rec.ID, lieciba.RecordingRecording, s.env.cfg.Node)
+	})
+}
+
+func (s *sink) show(change func(*shown)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.shown)
+}
+
+func (s *sink) look() shown {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shown
+}

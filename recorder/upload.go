@@ -1,0 +1,173 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lieciba"
+	"lieciba/storage"
+	"lieciba/storage/durable"
+)
+
+// uploader brings closed segments from the spool to Media: put, read back,
+// compare, record, and only then remove the spool's copy (invariant 3).
+type uploader struct {
+	env     *env
+	waiting atomic.Int64 // segments in the last list that are not verified
+	oldest  atomic.Int64 // end of the oldest of them, Unix µs; 0: none
+	failing atomic.Bool
+	ups     atomic.Int64 // segments brought
+	errs    atomic.Int64
+}
+
+// uploadList is how many segments are taken on at a time.
+const uploadList = 200
+
+// run uploads until ctx ends.
+func (u *uploader) run(ctx context.Context) {
+	for n := 0; ctx.Err() == nil; {
+		more, err := u.round(ctx)
+		u.failing.Store(err != nil)
+		wait := time.Second * 5
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if n == 0 {
+				u.env.log.WarnContext(ctx, "segments cannot be brought to the store; they wait in the spool", "err", err)
+			}
+			wait = jitter(min(500*time.Millisecond<<min(n, 5), 15*time.Second))
+			n++
+			if !pause(ctx, wait) {
+				return
+			}
+			continue
+		case more:
+			n = 0
+			continue
+		}
+		n = 0
+		t := time.NewTimer(wait)
+		select {
+		case <-u.env.uploads:
+		case <-t.C:
+		case <-ctx.Done():
+		}
+		t.Stop()
+	}
+}
+
+// round uploads what the catalogue lists, Config.Uploads at a time. more tells
+// that the list was full. A store that does not answer ends the round; a
+// segment that can never be brought does not hold up the others.
+func (u *uploader) round(ctx context.Context) (more bool, err error) {
+	list, err := u.env.cfg.Catalog.UnverifiedSegments(ctx, u.env.cfg.Node, uploadList)
+	if err != nil {
+		return false, err
+	}
+	u.note(list)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	stop := false
+	slots := make(chan struct{}, u.env.cfg.Uploads)
+	for i, s := range list {
+		slots <- struct{}{}
+		mu.Lock()
+		halt := stop || ctx.Err() != nil
+		mu.Unlock()
+		if halt {
+			break
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			defer func() { <-slots }()
+			if err := u.upload(ctx, s); err != nil {
+				u.errs.Add(1)
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+				stop = stop || retryable(err)
+				return
+			}
+			u.ups.Add(1)
+			u.note(list[i+1:])
+		}()
+	}
+	wg.Wait()
+	if !stop {
+		u.complete(ctx)
+	}
+	if len(errs) == 0 {
+		u.note(nil)
+	}
+	return len(list) == uploadList && len(errs) == 0, errors.Join(errs...)
+}
+
+func (u *uploader) note(rest []lieciba.Segment) {
+	u.waiting.Store(int64(len(rest)))
+	if len(rest) == 0 {
+		u.oldest.Store(0)
+		return
+	}
+	u.oldest.Store(rest[0].To.UnixMicro())
+}
+
+// upload brings one segment. Each step may be repeated.
+func (u *uploader) upload(ctx context.Context, s lieciba.Segment) error {
+	e := u.env
+	path := e.spool.path(s.CameraID, s.ID)
+	f, err := os.Open(path)
+	if err != nil {
+		return lieciba.Wrap(durable.Error(err), lieciba.CodeCorrupt, "segment %s is on record and not in the spool", s.ID)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	key := storage.SegmentKey(s.RecordingID, s.ID)
+	obj, err := e.cfg.Media.Put(ctx, key, f, s.Size, s.SHA256)
+	if err != nil {
+		return err
+	}
+	sum, err := e.cfg.Media.Sum(ctx, obj.Ref)
+	if err != nil {
+		return err
+	}
+	if sum != s.SHA256 {
+		return lieciba.Errorf(lieciba.CodeCorrupt, "segment %s reads back from the store with other bytes", s.ID)
+	}
+	if err := e.cfg.Catalog.VerifySegment(ctx, s.ID, obj.Ref); err != nil {
+		return err
+	}
+	return e.spool.remove(s.CameraID, s.ID)
+}
+
+// complete moves recordings on whose segments are all verified.
+func (u *uploader) complete(ctx context.Context) {
+	list, err := u.env.cfg.Catalog.ListRecordings(ctx, lieciba.RecordingFinalising)
+	if err != nil {
+		u.env.log.WarnContext(ctx, "recordings cannot be listed", "err", err)
+		return
+	}
+	for _, r := range list {
+		if r.NodeID != u.env.cfg.Node {
+			continue
+		}
+		err := u.env.cfg.Catalog.MoveRecording(ctx, r.ID, lieciba.RecordingComplete, u.env.cfg.Node)
+		if err != nil && lieciba.CodeOf(err) != lieciba.CodeConflict { // not all verified yet
+			u.env.log.WarnContext(ctx, "a recording cannot be completed", "recording", r.ID, "err", err)
+		}
+	}
+}
+
+// lag is how old the oldest segment is that is not verified.
+func (u *uploader) lag(now time.Time) time.Duration {
+	us := u.oldest.Load()
+	if us == 0 {
+		return 0
+	}
+	return max(0, now.Sub(time.UnixMicro(us)))
+}

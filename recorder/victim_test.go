@@ -1,0 +1,5 @@
+package recorder
+
+const victimEnv = "LIECIBA_TEST_VICTIM"
+
+func victim(dir string) {}
