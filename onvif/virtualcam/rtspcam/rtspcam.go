@@ -1,0 +1,203 @@
+// Package rtspcam is the RTSP side of a virtual camera: main and sub stream of
+// a drawn room with the time code burnt in, a 1 kHz tone, sender reports, and
+// faults on demand.
+package rtspcam
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/auth"
+
+	"lieciba"
+)
+
+// Config describes a camera's streams. The zero value of a field takes the default.
+type Config struct {
+	Address            string             // host:port; default 127.0.0.1:0
+	UDP                bool               // offer UDP transport too, on a free pair of ports
+	Name               string             // drawn into the picture
+	Username, Password string             // empty: no sign-in
+	SHA256             bool               // Digest with SHA-256 instead of MD5 (RFC 7616)
+	Width, Height      int                // of the main stream; 1280 by 720
+	SubWidth           int                // of the sub stream; 640, no sub stream if negative
+	SubHeight          int                // 360
+	FPS                int                // 25
+	DeclaredFPS        int                // what the SPS claims; FPS
+	GOP                int                // frames; 50
+	Bitrate            int                // bits a second that filler brings the main stream to; 0: none
+	Audio              lieciba.AudioCodec // AAC, PCMA, PCMU; empty: no sound
+	SenderReports      time.Duration      // period; 5 s; negative: none
+}
+
+func (c Config) withDefaults() Config {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	if c.Address == "" {
+		c.Address = "127.0.0.1:0"
+	}
+	def(&c.Width, 1280)
+	def(&c.Height, 720)
+	def(&c.SubWidth, 640)
+	def(&c.SubHeight, 360)
+	def(&c.FPS, 25)
+	def(&c.DeclaredFPS, c.FPS)
+	def(&c.GOP, 50)
+	if c.SenderReports == 0 {
+		c.SenderReports = 5 * time.Second
+	}
+	return c
+}
+
+// Server is a running camera. Safe for concurrent use.
+type Server struct {
+	cfg    Config
+	server *gortsplib.Server
+	gate   *gate
+	stop   chan struct{}
+	done   sync.WaitGroup
+	close  sync.Once
+
+	mu      sync.Mutex
+	streams map[string]*stream // by path, without slash
+	frozen  bool
+	skew    time.Duration // camera clock minus real time
+	loss    float64       // share of RTP packets that are not sent
+}
+
+// Start opens the port and begins to make pictures. Close ends it.
+func Start(c Config) (*Server, error) {
+	c = c.withDefaults()
+	s := &Server{cfg: c, stop: make(chan struct{}), streams: map[string]*stream{}}
+	l, err := net.Listen("tcp", c.Address)
+	if err != nil {
+		return nil, err
+	}
+	s.gate = newGate(l)
+	digest := auth.VerifyMethodDigestMD5 // what cameras have and ffmpeg of Debian 12 understands
+	if c.SHA256 {
+		digest = auth.VerifyMethodDigestSHA256
+	}
+	s.server = &gortsplib.Server{Handler: s, RTSPAddress: l.Addr().String(), WriteQueueSize: 1024,
+		DisableRTCPSenderReports: true, // v4's own have a wrong NTP fraction
+		AuthMethods:              []auth.VerifyMethod{digest},
+		Listen:                   func(string, string) (net.Listener, error) { return s.gate, nil }}
+	if c.UDP {
+		if s.server.UDPRTPAddress, s.server.UDPRTCPAddress, err = freePair(); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	if err := s.server.Start(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	if err := s.open(); err != nil {
+		s.server.Close()
+		return nil, err
+	}
+	s.done.Add(1)
+	go s.run()
+	return s, nil
+}
+
+// open makes the streams.
+func (s *Server) open() error {
+	main, err := newStream(s.server, s.cfg, s.cfg.Width, s.cfg.Height, s.cfg.Bitrate)
+	if err != nil {
+		return err
+	}
+	s.streams["main"] = main
+	if s.cfg.SubWidth < 0 {
+		return nil
+	}
+	sub, err := newStream(s.server, s.cfg, s.cfg.SubWidth, s.cfg.SubHeight, 0)
+	if err != nil {
+		return err
+	}
+	s.streams["sub"] = sub
+	return nil
+}
+
+// freePair finds an even port with its odd neighbour, both free.
+func freePair() (rtp, rtcp string, err error) {
+	for range 64 {
+		a, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			return "", "", err
+		}
+		port := a.LocalAddr().(*net.UDPAddr).Port &^ 1
+		_ = a.Close() // only its number was wanted
+		at := func(p int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p)) }
+		first, err1 := net.ListenPacket("udp", at(port))
+		second, err2 := net.ListenPacket("udp", at(port+1))
+		for _, c := range []net.PacketConn{first, second} {
+			if c != nil {
+				_ = c.Close() // only their numbers were wanted
+			}
+		}
+		if err1 == nil && err2 == nil {
+			return at(port), at(port + 1), nil
+		}
+	}
+	return "", "", errors.New("no free pair of UDP ports")
+}
+
+// Address is host:port of the RTSP server.
+func (s *Server) Address() string { return s.gate.Addr().String() }
+
+// URL is the address of a stream, without credentials.
+func (s *Server) URL(role lieciba.StreamRole) string {
+	return "rtsp://" + s.Address() + "/" + string(role)
+}
+
+// Config is what the camera was started with, defaults filled in.
+func (s *Server) Config() Config { return s.cfg }
+
+// Close ends the camera and waits. Idempotent.
+func (s *Server) Close() error {
+	s.close.Do(func() {
+		close(s.stop)
+		s.done.Wait()
+		s.mu.Lock()
+		for _, st := range s.streams {
+			st.out.Close()
+		}
+		s.mu.Unlock()
+		s.server.Close()
+		s.gate.finish()
+	})
+	return nil
+}
+
+// run makes every frame at its time.
+func (s *Server) run() {
+	defer s.done.Done()
+	period := time.Second / time.Duration(s.cfg.FPS)
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			s.frame(now)
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+func (s *Server) frame(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.frozen {
+		return
+	}
+	for _, st := range s.streams {
+		st.frame(now, s.skew, s.loss)
+	}
+}
