@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type spoolFile struct {
 }
 
 // walkSpool reads the spool's folders. Files that are no segments (the lock,
-// temporary files, what recovery put aside) are none of ours.
+// temporary files) are none of ours; what recovery put aside is for a person.
 func (c *checker) walkSpool(ctx context.Context) error {
 	c.spool = map[lieciba.SegmentID]spoolFile{}
 	if c.opt.SpoolDir == "" {
@@ -35,6 +36,9 @@ func (c *checker) walkSpool(ctx context.Context) error {
 		if err == nil {
 			err = ctx.Err()
 		}
+		if err == nil && e.IsDir() && e.Name() == asideDir {
+			err = c.aside(path)
+		}
 		if err == nil && e.Type().IsRegular() {
 			err = c.spoolEntry(path, e)
 		}
@@ -43,6 +47,19 @@ func (c *checker) walkSpool(ctx context.Context) error {
 		}
 		return err
 	}))
+}
+
+// asideDir is the spool's folder of files that could not be used.
+const asideDir = "aside"
+
+// aside counts the files that were put aside and keeps the walk out of them.
+func (c *checker) aside(path string) error {
+	list, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	c.count(func(n *Checked) { n.Aside += len(list) })
+	return filepath.SkipDir
 }
 
 func (c *checker) spoolEntry(path string, e fs.DirEntry) error {

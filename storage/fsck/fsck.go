@@ -73,6 +73,7 @@ type Checked struct {
 	SpoolFiles int     `json:"spool_files"` // growing ones included
 	Growing    int     `json:"growing"`
 	Bytes      int64   `json:"bytes"`     // read and hashed
+	Aside      int     `json:"aside"`     // spool files that could not be used, kept for a person
 	Elsewhere  int     `json:"elsewhere"` // segments in the spool of another node
 	Expected   float64 `json:"expected_s"`
 	Recorded   float64 `json:"recorded_s"`

@@ -63,6 +63,16 @@ func TestCoverage(t *testing.T) {
 	})
 }
 
+// TestASettledRecordingIsCheckedToItsEnd: no settle time once it is finalising.
+func TestASettledRecordingIsCheckedToItsEnd(t *testing.T) {
+	s := localSite(t)
+	s.opt.Now = func() time.Time { return at(60) }
+	s.verified(0, 59)
+	s.clean()
+	require.NoError(t, s.catalog.MoveRecording(t.Context(), s.recording.ID, lieciba.RecordingFinalising, s.node))
+	s.broken(string(s.recording.ID), "nothing accounts for 2026-11-22T10:00:59.123456Z", fsck.RuleCoverage)
+}
+
 // TestARunningRecording counts a growing file and an open gap as what they are.
 func TestARunningRecording(t *testing.T) {
 	onStores(t, func(s *site) {
@@ -194,6 +204,9 @@ func TestOrphans(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(s.spool, ".lock"), nil, 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(s.spool, "x.tmp"), nil, 0o600))
 		s.clean()
+		require.NoError(t, os.Mkdir(filepath.Join(s.spool, "aside"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(s.spool, "aside", "torn.mp4"), nil, 0o600))
+		require.Equal(t, 1, s.clean().Checked.Aside)
 
 		b := []byte("nobody's")
 		for key, words := range map[string]string{

@@ -73,10 +73,12 @@ func (c *checker) recording(ctx context.Context, id lieciba.RecordingID) ([]Viol
 	return b.list, nil
 }
 
-// coverage checks invariant 1 for the part of the window that must be settled.
+// coverage checks invariant 1: the whole window once the recorder has settled
+// it (finalising), before that the part of it that lies long enough back.
 func (c *checker) coverage(b *broken, r lieciba.Recording, segments []lieciba.Segment, gaps []lieciba.Gap, growing []grown) {
 	window := r.Window
-	if end := lieciba.Micro(c.opt.Now().Add(-c.opt.Settle)); end.Before(window.To) {
+	running := r.State == lieciba.RecordingScheduled || r.State == lieciba.RecordingRecording
+	if end := lieciba.Micro(c.opt.Now().Add(-c.opt.Settle)); running && end.Before(window.To) {
 		window.To = end
 	}
 	if window.Empty() {

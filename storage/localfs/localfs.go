@@ -29,7 +29,7 @@ const (
 type Store struct {
 	root *os.Root
 	disk *durable.Disk
-	lock io.Closer
+	lock io.Closer // nil for reading only
 	dir  string
 
 	mu     sync.Mutex
@@ -50,6 +50,16 @@ type Option func(*Store)
 // WithFault puts a fault before each step on the disk, for tests.
 func WithFault(f durable.Fault) Option {
 	return func(s *Store) { s.disk = s.disk.With(f) }
+}
+
+// OpenReader opens an existing folder beside the Store that has it, for reading
+// only: Put and Remove are CodeForbidden.
+func OpenReader(dir string) (*Store, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, durable.Error(err)
+	}
+	return &Store{root: root, disk: durable.In(root), dir: dir, busy: map[string]*keyLock{}}, nil
 }
 
 // Open makes the folder if it is missing and takes it for this process:
@@ -104,7 +114,7 @@ func (s *Store) WriteOnceReason() string { return "a folder cannot refuse its ow
 
 // Put implements storage.Media.
 func (s *Store) Put(ctx context.Context, key string, src io.ReaderAt, size int64, sum [32]byte) (storage.Object, error) {
-	if err := check(ctx, key); err != nil {
+	if err := errors.Join(check(ctx, key), s.writable()); err != nil {
 		return storage.Object{}, err
 	}
 	defer s.lockKey(key)()
@@ -249,7 +259,7 @@ func (s *Store) Remove(ctx context.Context, ref lieciba.MediaRef) error {
 	if lieciba.CodeOf(err) == lieciba.CodeNotFound { // a version that cannot be here
 		return nil
 	}
-	if err != nil {
+	if err = errors.Join(err, s.writable()); err != nil {
 		return err
 	}
 	defer s.lockKey(ref.Key)()
@@ -288,7 +298,18 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	return durable.Error(errors.Join(s.root.Close(), s.lock.Close()))
+	err := s.root.Close()
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return durable.Error(err)
+}
+
+func (s *Store) writable() error {
+	if s.lock == nil {
+		return lieciba.Errorf(lieciba.CodeForbidden, "the media folder is open for reading only")
+	}
+	return nil
 }
 
 // lockKey excludes other changes of one key until the returned func is called.

@@ -177,3 +177,22 @@ func TestVanishedFolderIsSeen(t *testing.T) {
 	require.NoError(t, os.RemoveAll(dir))
 	require.Equal(t, lieciba.CodeUnavailable, lieciba.CodeOf(s.Ping(t.Context())))
 }
+
+func TestReaderBesideTheOwner(t *testing.T) {
+	dir := t.TempDir()
+	_, err := localfs.OpenReader(dir + "/none")
+	require.Equal(t, lieciba.CodeNotFound, lieciba.CodeOf(err))
+	owner := open(t, dir)
+	defer func() { require.NoError(t, owner.Close()) }()
+	r, err := localfs.OpenReader(dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Close()) }()
+	b := []byte("bytes")
+	require.NoError(t, put(t, owner, b))
+	sum, err := r.Sum(t.Context(), lieciba.MediaRef{Key: key})
+	require.NoError(t, err)
+	require.Equal(t, sha256.Sum256(b), sum)
+	require.NoError(t, r.Ping(t.Context()))
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(put(t, r, b)))
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(r.Remove(t.Context(), lieciba.MediaRef{Key: key})))
+}

@@ -24,6 +24,9 @@ func (s *Store) Put(ctx context.Context, key string, src io.ReaderAt, size int64
 	if size < 0 || size > maxObject {
 		return storage.Object{}, lieciba.Errorf(lieciba.CodeTooLarge, "an object may have 0 to %d bytes", int64(maxObject))
 	}
+	if err := s.writable(); err != nil {
+		return storage.Object{}, err
+	}
 	obj, err := s.same(ctx, key, size, sum)
 	if lieciba.CodeOf(err) != lieciba.CodeNotFound {
 		return obj, err

@@ -38,6 +38,9 @@ type Config struct {
 	// recording to the spool can start. The checks of Open then run before the
 	// first call that reaches the store.
 	AllowOffline bool
+	// ReadOnly makes no bucket and no proof: WriteOnce is false, and Put and
+	// Remove are CodeForbidden.
+	ReadOnly bool
 }
 
 // String names the store without its keys.

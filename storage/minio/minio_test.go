@@ -169,6 +169,26 @@ func TestOfflineStart(t *testing.T) {
 	require.True(t, s.WriteOnce(), "proven as soon as the store answers")
 }
 
+func TestReadOnly(t *testing.T) {
+	srv := storagetest.MinIO(t)
+	cfg := config(srv)
+	cfg.ReadOnly = true
+	_, err := minio.Open(t.Context(), cfg)
+	require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err), "no bucket is made")
+	owner := open(t, config(srv))
+	defer func() { require.NoError(t, owner.Close()) }()
+	obj, err := put(t, owner, []byte("x"))
+	require.NoError(t, err)
+	r := open(t, cfg)
+	defer func() { require.NoError(t, r.Close()) }()
+	require.NoError(t, r.ReadRange(t.Context(), obj.Ref, make([]byte, 1), 0))
+	require.False(t, r.WriteOnce())
+	require.Contains(t, r.WriteOnceReason(), "reading only")
+	_, err = put(t, r, []byte("x"))
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(err))
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(r.Remove(t.Context(), obj.Ref)))
+}
+
 // TestFullStore: MinIO on a file system of 64 MiB; tests run as root (README).
 func TestFullStore(t *testing.T) {
 	dir := t.TempDir()

@@ -30,6 +30,9 @@ func (s *Store) checkBucket(ctx context.Context) error {
 	if err != nil {
 		return mapError(err)
 	}
+	if !there && s.cfg.ReadOnly {
+		return lieciba.Invalid("media.bucket", "there is no bucket %s", s.cfg.Bucket)
+	}
 	if !there {
 		err := s.client.MakeBucket(ctx, s.cfg.Bucket, minio.MakeBucketOptions{Region: s.cfg.Region, ObjectLocking: true})
 		if code := minio.ToErrorResponse(err).Code; err != nil && code != "BucketAlreadyOwnedByYou" && code != "BucketAlreadyExists" {

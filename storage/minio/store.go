@@ -101,9 +101,12 @@ func (s *Store) ready(ctx context.Context) error {
 	if err := s.checkBucket(ctx); err != nil {
 		return err
 	}
-	proof, err := s.proveLock(ctx)
-	if err != nil {
-		return err
+	proof := lockProof{reason: "not proven: the store is open for reading only"}
+	if !s.cfg.ReadOnly {
+		var err error
+		if proof, err = s.proveLock(ctx); err != nil {
+			return err
+		}
 	}
 	s.lock.Store(&proof)
 	s.prepared.Store(true)
@@ -167,6 +170,9 @@ func mapRef(err error, ref lieciba.MediaRef) error {
 // Remove implements storage.Media: it destroys the version, or the newest one
 // when ref names none, without ever asking to bypass a lock.
 func (s *Store) Remove(ctx context.Context, ref lieciba.MediaRef) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
 	// A DELETE without a version would only hide the object behind a marker.
 	obj, err := s.Stat(ctx, ref)
 	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
@@ -180,6 +186,13 @@ func (s *Store) Remove(ctx context.Context, ref lieciba.MediaRef) error {
 		return lieciba.Wrap(err, lieciba.CodeForbidden, "%s is locked or held, or this server's account may not delete", ref.Key)
 	}
 	return mapError(err)
+}
+
+func (s *Store) writable() error {
+	if s.cfg.ReadOnly {
+		return lieciba.Errorf(lieciba.CodeForbidden, "the media store is open for reading only")
+	}
+	return nil
 }
 
 // destroy deletes one version and returns the client's own error.
