@@ -51,6 +51,11 @@ func (w *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// Flush implements http.Flusher, which gin's writer asks for.
+func (w *countingWriter) Flush() {
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // no error: every server's writer can
+}
+
 // Unwrap lets http.ResponseController reach the connection.
 func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
