@@ -371,3 +371,39 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	}
 }
+
+// TestOrderOfSteps holds what a power cut needs and no test without one can
+// see: the data before the name, and every folder after its entries changed.
+func TestOrderOfSteps(t *testing.T) {
+	dir := t.TempDir()
+	var steps []string
+	disk := durable.OS.With(func(s durable.Step, path string, do func() error) error {
+		rel, err := filepath.Rel(dir, path)
+		require.NoError(t, err)
+		if strings.HasSuffix(rel, durable.TempSuffix) {
+			rel = "TMP"
+		}
+		steps = append(steps, string(s)+" "+rel)
+		return do()
+	})
+	must := func(err error, want ...string) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, want, steps)
+		steps = nil
+	}
+	must(disk.MkdirAll(dir+"/a/b", 0o700), "sync_dir ..", "mkdir a", "sync_dir .", "mkdir a/b", "sync_dir a")
+	must(disk.MkdirAll(dir+"/a/b", 0o700), "sync_dir a")
+	must(disk.WriteFile(dir+"/a/f", []byte("x"), 0o600), "create TMP", "write TMP", "sync TMP", "close TMP", "rename a/f", "sync_dir a")
+	must(disk.CopyFile(dir+"/a/g", dir+"/x.tmp", strings.NewReader("y"), 1, 0o600, nil),
+		"create TMP", "write TMP", "sync TMP", "close TMP", "rename a/g", "sync_dir a", "sync_dir .")
+	must(disk.Rename(dir+"/a/f", dir+"/a/h"), "rename a/h", "sync_dir a")
+	must(disk.Rename(dir+"/a/h", dir+"/a/b/h"), "rename a/b/h", "sync_dir a/b", "sync_dir a")
+	must(disk.Remove(dir+"/a/b/h"), "remove a/b/h", "sync_dir a/b")
+	f, err := disk.Create(dir+"/n", 0o600)
+	must(err, "create n", "sync_dir .")
+	must(f.Close(), "close n")
+	f, err = disk.OpenFile(dir + "/n")
+	must(err, "open n", "sync n")
+	must(f.Close(), "close n")
+}
