@@ -164,7 +164,7 @@ func (h *hub) push(e entry, now bool) {
 }
 
 func (h *hub) tooOld(e entry) bool {
-	return e.run != nil && len(h.buf) > 1 && h.buf[0].run != nil && e.frame.Time.Sub(h.buf[0].frame.Time) > hubMaxAge
+	return e.run != nil && len(h.buf) > 1 && h.buf[0].run == e.run && e.frame.Time.Sub(h.buf[0].frame.Time) > hubMaxAge
 }
 
 // trim drops what is before the current GOP and no keeping reader waits for.

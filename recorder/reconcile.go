@@ -25,7 +25,10 @@ func (r *Recorder) reconcile(ctx context.Context, w world, current bool) {
 	r.endUnwanted(ctx, w, seen, now)
 	r.forget()
 	if current {
-		r.settleOrphans(ctx, w, now)
+		if now.Sub(r.orphansAt).Abs() >= 5*time.Second {
+			r.orphansAt = now
+			r.settleOrphans(ctx, w, now)
+		}
 		r.moveSessions(ctx, w, pending, now)
 	}
 }
@@ -127,9 +130,11 @@ func (r *Recorder) start(ctx context.Context, rec lieciba.Recording, p plan, kno
 			s.shown.gapSince, s.shown.gapCause = st.gap.From, st.gap.Cause
 		}
 	}
-	s.ledger.add("recording", func(ctx context.Context) error { return r.env.ensure(ctx, rec) })
-	if known && rec.Window != p.window {
-		r.setWindow(s, p.window)
+	if known {
+		s.begun = true
+		s.recordNow()
+		s.want.window = rec.Window
+		s.setPlan(p)
 	}
 	r.mu.Lock()
 	r.sinks[keyOf(rec)] = s
@@ -151,15 +156,9 @@ func (r *Recorder) start(ctx context.Context, rec lieciba.Recording, p plan, kno
 func (r *Recorder) adjust(s *sink, p plan) {
 	old := s.plan()
 	if old.window != p.window {
-		r.setWindow(s, p.window)
 		r.env.log.Info("the recording's window changed", "recording", s.rec.ID, "from", p.window.From, "to", p.window.To)
 	}
 	s.setPlan(p)
-}
-
-func (r *Recorder) setWindow(s *sink, w lieciba.Interval) {
-	id := s.rec.ID
-	s.ledger.add("window", func(ctx context.Context) error { return r.env.cfg.Catalog.SetRecordingWindow(ctx, id, w) })
 }
 
 // missed puts a recording on record whose whole window passed unseen.

@@ -108,6 +108,8 @@ type Recorder struct {
 	world    *world    // last read; owned by Run
 	prevLife time.Time // the node's last beat before this process
 
+	orphansAt time.Time // when orphans were looked for last; owned by Run
+
 	mu      sync.Mutex
 	sinks   map[wantKey]*sink
 	cameras map[lieciba.CameraID]*camera
@@ -186,11 +188,14 @@ func (r *Recorder) begin(ctx context.Context) error {
 func (r *Recorder) loop(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var renewed, watched time.Time
+	var renewed, watched, beaten time.Time
 	failing := false
 	for {
 		now := r.env.now()
-		r.beat(ctx, now)
+		if now.Sub(beaten) >= beatEvery {
+			r.beat(ctx, now)
+			beaten = now
+		}
 		r.env.measure()
 		r.watchClock()
 		r.tickMeters(now)
@@ -220,6 +225,9 @@ func (r *Recorder) loop(ctx context.Context) {
 		}
 	}
 }
+
+// beatEvery bounds how exactly a crash is dated when no segment tells.
+const beatEvery = 2 * time.Second
 
 // beat tells that this node lives, so that another start knows until when.
 func (r *Recorder) beat(ctx context.Context, now time.Time) {

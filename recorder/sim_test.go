@@ -137,7 +137,7 @@ var ctxb = context.Background()
 // newHouse makes a house with n rooms and one camera in each.
 func newHouse(t testing.TB, n int) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), now: time.Now, node: lieciba.NewID[lieciba.NodeID](time.Now()), sims: map[string]*simCamera{}}
+	h := &house{t: t, dir: memoryDir(t), now: time.Now, node: lieciba.NewID[lieciba.NodeID](time.Now()), sims: map[string]*simCamera{}}
 	cat, err := sqlite.Open(ctxb, filepath.Join(h.dir, "catalogue.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
@@ -148,6 +148,17 @@ func newHouse(t testing.TB, n int) *house {
 	h.catalog, h.media = cat, media
 	h.furnish(n)
 	return h
+}
+
+// memoryDir is a folder in memory where there is one: simulated hours sync
+// thousands of times.
+func memoryDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "lieciba-recorder-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 // furnish fills the catalogue.
@@ -278,4 +289,22 @@ func (x held) exact(t testing.TB) {
 	for i, s := range x.segments {
 		require.True(t, s.To.After(s.From), "segment %d", i)
 	}
+}
+
+// secretBox holds one password for all cameras.
+type secretBox struct {
+	mu       sync.Mutex
+	password string
+}
+
+func (s *secretBox) get(context.Context, lieciba.CameraID) (string, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "admin", s.password, nil
+}
+
+func (s *secretBox) set(p string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.password = p
 }

@@ -43,6 +43,7 @@ type sink struct {
 
 	mu    sync.Mutex
 	want  plan
+	begun bool // the recording's row is, or will be, in the catalogue
 	shown shown
 
 	// Owned by run.
@@ -55,7 +56,6 @@ type sink struct {
 	resume    time.Time    // the start of the segment that ends gap once it is durable
 	pre       []entry      // the GOP before the window
 	why       ending       // why frames stopped last
-	moved     bool         // to state recording
 	lastRun   *run
 	lastRunID lieciba.RunID
 	done      bool
@@ -91,8 +91,12 @@ func newSink(e *env, src *stream, rec lieciba.Recording, want plan) *sink {
 // setPlan changes what is wanted; it takes effect at once.
 func (s *sink) setPlan(p plan) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun && s.want.window != p.window {
+		id, w := s.rec.ID, p.window
+		s.ledger.add("window", func(ctx context.Context) error { return s.env.cfg.Catalog.SetRecordingWindow(ctx, id, w) })
+	}
 	s.want = p
-	s.mu.Unlock()
 	poke(s.wake)
 }
 
@@ -301,7 +305,7 @@ func (s *sink) audio(e entry) {
 func (s *sink) idle(now time.Time) {
 	p := s.plan()
 	if p.window.Empty() { // cancelled before it began
-		s.finish(p.window.To)
+		s.done = true
 		return
 	}
 	if now.Before(p.window.From) {

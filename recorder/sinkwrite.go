@@ -12,6 +12,7 @@ import (
 // begin starts a segment with a key frame.
 func (s *sink) begin(e entry, p plan) {
 	f := e.frame
+	s.markRecording()
 	if s.gap == nil && f.Time.After(s.covered) {
 		cause, detail := s.why.cause, s.why.detail
 		if cause == "" {
@@ -194,6 +195,7 @@ func (s *sink) lose(at time.Time, cause lieciba.GapCause, detail string) {
 	if !at.Before(p.window.To) {
 		return
 	}
+	s.markRecording()
 	s.fresh = s.fresh && at.Equal(p.window.From)
 	g := lieciba.Gap{ID: lieciba.NewID[lieciba.GapID](at), RecordingID: s.rec.ID, CameraID: s.rec.CameraID, NodeID: s.env.cfg.Node,
 		From: at, Cause: cause, Detail: detail}
@@ -223,20 +225,32 @@ var ours = map[lieciba.GapCause]bool{
 // somebody must act on it (refused credentials). A camera that is first lost
 // and then does not answer is one loss.
 func splits(old, now lieciba.GapCause) bool {
-	if old == now {
+	if old == now || now == lieciba.CauseServerStart { // not connected yet says less than any other
 		return false
 	}
 	return ours[old] || ours[now] || now == lieciba.CauseAuthFailed
 }
 
-// markRecording moves the recording's state when its window begins.
+// markRecording puts the recording on record when its window begins: one that
+// is cancelled or moved before leaves no trace.
 func (s *sink) markRecording() {
-	if s.moved {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun {
 		return
 	}
-	s.moved = true
+	s.begun = true
+	s.rec.Window = s.want.window
+	s.recordNow()
+}
+
+// recordNow queues the recording's row and state. s.mu is held, or run has not begun.
+func (s *sink) recordNow() {
 	rec := s.rec
-	s.ledger.add("state", func(ctx context.Context) error {
+	s.ledger.add("recording", func(ctx context.Context) error {
+		if err := s.env.ensure(ctx, rec); err != nil {
+			return err
+		}
 		return s.env.cfg.Catalog.MoveRecording(ctx, rec.ID, lieciba.RecordingRecording, s.env.cfg.Node)
 	})
 }
