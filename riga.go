@@ -22,10 +22,9 @@ func mustLoad(name string) *time.Location {
 // and an ambiguous one (2026-10-25 03:30) is decided by its offset. Z is
 // refused too: the citizenship system sends local time with offset.
 func ParseRigaTime(field, s string) (time.Time, error) {
-	var t time.Time
-	// Unlike time.Parse, UnmarshalText takes RFC 3339 and nothing near it (T9:00, 09:00:00,5).
-	if err := t.UnmarshalText([]byte(s)); err != nil {
-		return time.Time{}, Invalid(field, "is not a time: use RFC 3339 with offset, such as 2026-11-18T09:00:00+02:00")
+	t, err := parseRFC3339(field, s)
+	if err != nil {
+		return time.Time{}, err
 	}
 	_, have := t.Zone()
 	name, want := t.In(Riga).Zone()
@@ -36,4 +35,21 @@ func ParseRigaTime(field, s string) (time.Time, error) {
 			t.Format("-07:00"), t.In(Riga).Format("-07:00"), name, right)
 	}
 	return Micro(t), nil
+}
+
+// ParseTime reads an RFC 3339 time of any offset and returns it in UTC, cut to
+// the microsecond.
+func ParseTime(field, s string) (time.Time, error) {
+	t, err := parseRFC3339(field, s)
+	return Micro(t), err
+}
+
+// parseRFC3339 takes RFC 3339 and nothing near it: time.Parse also takes T9:00
+// and 09:00:00,5 (go.dev/issue/54580).
+func parseRFC3339(field, s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || s[13] != ':' || s[16] != ':' || s[19] == ',' {
+		return time.Time{}, Invalid(field, "is not a time: use RFC 3339 with offset, such as 2026-11-18T09:00:00+02:00")
+	}
+	return t, nil
 }

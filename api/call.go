@@ -157,11 +157,11 @@ func (c *call) queryTime(name string) (time.Time, error) {
 }
 
 func parseTime(field, s string) (time.Time, error) {
-	var t time.Time
-	if err := t.UnmarshalText([]byte(s)); err != nil {
-		return time.Time{}, lieciba.Invalid(field, "is not a time: use RFC 3339, such as 2026-11-18T07:00:00Z (write + as %%2B in an address)")
+	t, err := lieciba.ParseTime(field, s)
+	if err != nil {
+		return t, lieciba.Invalid(field, "is not a time: use RFC 3339, such as 2026-11-18T07:00:00Z (write + as %%2B in an address)")
 	}
-	return lieciba.Micro(t), nil
+	return t, nil
 }
 
 // querySpan reads from and to; open ends are zero.
