@@ -102,13 +102,10 @@ func (f *File) write(p []byte, off int64) (n int, err error) {
 	if f.bad != nil {
 		return 0, f.bad
 	}
-	if f.disk.fault == nil { // no closure: this is the recorder's hot path
+	if f.disk.fault == nil { // no closure, no allocation: this is the recorder's hot path
 		n, err = f.f.WriteAt(p, off)
 	} else {
-		err = f.disk.fault(StepWrite, f.path, func() (err error) {
-			n, err = f.f.WriteAt(p, off)
-			return err
-		})
+		n, err = f.faultyWrite(p, off)
 	}
 	if err == nil && n != len(p) {
 		err = io.ErrShortWrite
@@ -117,6 +114,14 @@ func (f *File) write(p []byte, off int64) (n int, err error) {
 		f.bad = Error(err)
 	}
 	return n, f.bad
+}
+
+func (f *File) faultyWrite(p []byte, off int64) (n int, err error) {
+	err = f.disk.fault(StepWrite, f.path, func() (err error) {
+		n, err = f.f.WriteAt(p, off)
+		return err
+	})
+	return n, err
 }
 
 // Sync makes all that was appended and patched durable (fdatasync). After a
