@@ -35,6 +35,8 @@ var floors = []struct {
 	{"lieciba/storage/storagetest", 2},
 	{"lieciba/recorder", 3},
 	{"lieciba/viewer", 3},
+	{"lieciba/viewer/viewertest", 4}, // for tests and the benchmark: shows virtual pictures
+	{"lieciba/viewer/bench", 4},
 	{"lieciba/onvif", 3},
 	{"lieciba/api", 3},
 	{"lieciba/cmd", 4},

@@ -17,7 +17,7 @@ const (
 	edgeAhead  = time.Second // what must be durable ahead before a clock that waited at the live edge goes on
 	stillLimit = 2 * time.Second
 	keysAbove  = 8.0   // above this speed key frames only
-	maxDecode  = 300.0 // frames a second over all cameras that a browser is asked to decode
+	maxDecode  = 400.0 // frames a second over all cameras that a browser is asked to decode
 )
 
 // Config is what a Player starts with.

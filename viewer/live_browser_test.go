@@ -1,0 +1,95 @@
+package viewer_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+	"lieciba/viewer"
+	"lieciba/viewer/viewertest"
+)
+
+func newViewer(t testing.TB, cfg viewer.Config) *viewer.Viewer {
+	t.Helper()
+	cfg.Log = slog.New(slog.DiscardHandler)
+	v, err := viewer.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, v.Close()) })
+	return v
+}
+
+func whep(v *viewer.Viewer) map[string]viewertest.Dial {
+	return map[string]viewertest.Dial{"/whep": func(ctx context.Context, r *http.Request, offer string) (string, string, error) {
+		role := lieciba.StreamRole(r.FormValue("stream"))
+		return v.Live(ctx, lieciba.CameraID(r.FormValue("camera")), role, offer, "anna")
+	}}
+}
+
+type shown struct {
+	MS  *int64  `json:"ms"`
+	RTP uint32  `json:"rtp"`
+	Age float64 `json:"age"`
+	At  float64 `json:"at"`
+}
+
+func TestLiveInChromium(t *testing.T) {
+	site := viewertest.NewLiveSite()
+	g711 := site.Add(t, "KLASE 1", lieciba.PCMA, time.Second)
+	aac := site.Add(t, "KLASE 2", lieciba.AAC, 1500*time.Millisecond)
+	v := newViewer(t, viewer.Config{Live: site})
+	b := viewertest.NewBrowser(t, whep(v))
+
+	for _, cam := range []*viewertest.LiveCamera{g711, aac} {
+		var got struct {
+			Frames []shown
+			Walls  []*float64
+			Tone   float64
+			States []struct{ Kind, Text string }
+		}
+		b.Eval(t, `
+			const call = await dial("/whep?stream=main&camera=`+string(cam.ID)+`", 1, "info");
+			const s = await until("picture", () => call.screens[0]);
+			await until("100 frames", () => s.frames.length >= 100, 15000);
+			const tone = await until("tone", () => { const x = call.ear?.share(1000); return x > 0.8 && x; });
+			const frames = s.frames.slice(0, 100);
+			return { frames, walls: frames.map((f) => wall(call, null, f.rtp)), tone, states: call.states };
+		`, &got)
+		require.Greater(t, got.Tone, 0.8)
+		requireLiveOrder(t, got.Frames)
+		near := 0
+		for i, f := range got.Frames[60:] {
+			if w := got.Walls[60+i]; w != nil && *w-float64(*f.MS) < 2 && *w-float64(*f.MS) > -2 {
+				near++
+			}
+		}
+		require.Equal(t, 40, near, "the info channel's wall clock is that of the pixels")
+		require.Equal(t, "playing", got.States[0].Kind)
+		b.Eval(t, `hangUpAll()`, nil)
+	}
+}
+
+// requireLiveOrder: frames come in order, each once, and they are the newest.
+func requireLiveOrder(t *testing.T, frames []shown) {
+	t.Helper()
+	var last int64
+	for i, f := range frames {
+		require.NotNil(t, f.MS, "frame %d is broken", i)
+		require.GreaterOrEqual(t, *f.MS, last, "frame %d goes back", i)
+		last = *f.MS
+	}
+	// After the burst the pictures are those of now: the browser's clock is ours.
+	end := frames[len(frames)-1]
+	require.Less(t, end.Age-float64(*end.MS), 2000.0, "the picture is not live")
+	step := 0
+	for i := 61; i < len(frames); i++ {
+		if *frames[i].MS-*frames[i-1].MS == viewertest.FrameMs {
+			step++
+		}
+	}
+	require.Greater(t, step, 20, "the camera's frames in order, one by one")
+}
