@@ -18,7 +18,10 @@ func TestClockEstimateFindsTheFraction(t *testing.T) {
 			now := start
 			for !e.done(50 * time.Millisecond) {
 				if e.samples > 0 {
-					now = now.Add(e.wait(now))
+					wait := e.wait(now)
+					require.GreaterOrEqual(t, wait, time.Duration(0))
+					require.Less(t, wait, time.Second)
+					now = now.Add(wait)
 				}
 				sent := now
 				now = now.Add(rtt)

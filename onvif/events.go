@@ -64,7 +64,7 @@ func (c *Client) Events(ctx context.Context, handle func(Event)) error {
 		if signInFailed(err) || errors.Is(err, ErrDenied) || errors.Is(err, errNoPullPoints) {
 			return err
 		}
-		if c.now().Sub(started) > healthyAfter {
+		if c.now().Sub(started) > healthyAfter || errors.Is(err, errExpired) {
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()

@@ -167,10 +167,11 @@ func TestRobust03WrongPasswordStopsUntilItChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := f(newFake(t))
 			c := f.client(Credentials{"admin", "wrong-secret"})
+			require.NoError(t, c.connect(context.Background()))
 			var wg sync.WaitGroup
 			for range 8 { // all at once: only one may try
 				wg.Go(func() {
-					err := c.KeyFrame(context.Background(), "main")
+					err := c.call(context.Background(), c.deviceURL().String(), rawXML(`<tds:GetHostname/>`), nil)
 					if !errors.Is(err, ErrRefused) {
 						t.Errorf("got %v", err)
 					}
@@ -353,6 +354,19 @@ func TestRobust07BadProfilesAreSkipped(t *testing.T) {
 	require.Equal(t, "p8", streamsOf(r)[lieciba.StreamSub].ProfileToken, "640×360")
 	require.Contains(t, codes(r), AdviceProfileSkipped)
 	require.Contains(t, codes(r), AdviceNoSound)
+}
+
+// Some cameras name one URI for every profile: it is one stream, not two.
+func TestRobust07OneURIForAllProfilesIsOneStream(t *testing.T) {
+	f := newFake(t)
+	for _, m := range []string{"media", "media2"} {
+		f.replies[m+".GetStreamUri"] = reply(uriResponse(m, "GetStreamUri", "rtsp://127.0.0.1/live"))
+	}
+	r, err := f.client(Credentials{}).Probe(context.Background())
+	require.NoError(t, err)
+	require.Len(t, r.Camera.Streams, 1)
+	require.Equal(t, "main", r.Camera.Streams[0].ProfileToken)
+	require.Contains(t, codes(r), AdviceNoSubStream)
 }
 
 // A device with two lenses is two cameras: main and sub show one room.

@@ -38,6 +38,19 @@ func TestSnapshotRefusedLeavesTheRest(t *testing.T) {
 	require.LessOrEqual(t, f.count("snap.jpg"), 3, "asked in one call only, with its challenges")
 }
 
+// The same with a client whose first call is the picture, at an address known before.
+func TestSnapshotRefusedFirstLeavesTheRest(t *testing.T) {
+	f := newFake(t).locked(true, false)
+	f.replies["snap.jpg"] = func(*http.Request, string) (int, string) { return http.StatusForbidden, "" }
+	f.digest = true
+	c, err := NewClient(Target{DeviceURLs: []string{deviceURLOf(f.srv.URL)}, SnapshotURL: f.srv.URL + "/snap.jpg"}, testCredentials, Options{Networks: loopback})
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.Snapshot(context.Background())
+	require.ErrorIs(t, err, ErrDenied)
+	require.NoError(t, c.KeyFrame(context.Background(), "main"))
+}
+
 func TestSnapshotThatIsNoPicture(t *testing.T) {
 	f := newFake(t)
 	f.replies["snap.jpg"] = func(*http.Request, string) (int, string) { return 200, "<html>log in</html>" }
