@@ -79,12 +79,11 @@ func (s *Server) makePassword(ctx context.Context, given string) (hash, madeUp s
 		madeUp = password.Generate()
 		given = madeUp
 	}
-	select {
-	case s.passwords <- struct{}{}:
-		defer func() { <-s.passwords }()
-	case <-ctx.Done():
-		return "", "", ctx.Err()
+	done, err := s.passwords.enter(ctx)
+	if err != nil {
+		return "", "", err
 	}
+	defer done()
 	hash, err = password.Hash(given)
 	return hash, madeUp, err
 }

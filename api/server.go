@@ -21,9 +21,9 @@ type Server struct {
 	cfg         Config
 	handler     http.Handler
 	throttle    *throttle
-	passwords   chan struct{} // one token per password hash under way
-	signIns     sync.Mutex    // a touched sign-in must not come back after its end
-	cameraEdits sync.Mutex    // read, change, write of one camera row
+	passwords   passwordWork
+	signIns     sync.Mutex // a touched sign-in must not come back after its end
+	cameraEdits sync.Mutex // read, change, write of one camera row
 	discoveries *discoveries
 	readiness   readiness
 	metricsPage http.Handler
@@ -37,7 +37,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, throttle: newThrottle(), passwords: make(chan struct{}, cfg.MaxPasswordWork),
+	s := &Server{cfg: cfg, throttle: newThrottle(), passwords: newPasswordWork(cfg.MaxPasswordWork),
 		discoveries: newDiscoveries(), requests: newRequestMetrics()}
 	if s.metricsPage, err = newMetricsPage(cfg, s.requests); err != nil {
 		return nil, err

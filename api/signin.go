@@ -182,12 +182,11 @@ func (s *Server) checkPassword(ctx context.Context, login, plain string) (liecib
 	if err != nil && known {
 		return u, false, err
 	}
-	select {
-	case s.passwords <- struct{}{}:
-		defer func() { <-s.passwords }()
-	case <-ctx.Done():
-		return u, false, ctx.Err()
+	done, err := s.passwords.enter(ctx)
+	if err != nil {
+		return u, false, err
 	}
+	defer done()
 	if !known || u.Disabled || u.PasswordHash == "" {
 		password.Decoy(plain)
 		return u, false, nil

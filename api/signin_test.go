@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
@@ -327,4 +328,35 @@ func TestClientTokensAreManaged(t *testing.T) {
 	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "x", "roles": []string{}}).refused(400, "invalid", "roles")
 	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "ad-hoc", "roles": []string{"citizenship"}}).refused(400, "invalid", "name")
 	w.as("admin", "DELETE", "/v1/client-tokens/"+lieciba.NewID[string](start), nil).want(404)
+}
+
+func TestPasswordWorkIsBounded(t *testing.T) {
+	w := newWorld(t)
+	w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	var ends []func()
+	for range cap(w.server.passwords.running) {
+		done, err := w.server.passwords.enter(t.Context())
+		require.NoError(t, err)
+		ends = append(ends, done)
+	}
+	given, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	_, err := w.server.passwords.enter(given)
+	require.ErrorIs(t, err, context.Canceled, "who gives up leaves the queue")
+	for range passwordQueue {
+		w.server.passwords.admitted <- struct{}{}
+	}
+	a := w.signIn(w.browser(), "anna", goodPassword)
+	a.refused(429, "rate_limited", "")
+	require.Equal(t, "2", a.header.Get("Retry-After"))
+	for range passwordQueue {
+		<-w.server.passwords.admitted
+	}
+	for _, done := range ends {
+		done()
+	}
+	require.Empty(t, w.server.passwords.admitted)
+	for range freeAttempts + 1 { // the attempt that was not judged did not count
+		w.signIn(w.browser(), "anna", goodPassword).want(200)
+	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"container/list"
+	"context"
 	"net/netip"
 	"sync"
 	"time"
@@ -127,4 +128,32 @@ func network(address string) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return p
+}
+
+// passwordQueue is how many wait for a password hash before the next is sent away.
+const passwordQueue = 64
+
+// passwordWork bounds the password hashes under way, which take 19 MiB each, and
+// those that wait for their turn.
+type passwordWork struct{ running, admitted chan struct{} }
+
+func newPasswordWork(atOnce int) passwordWork {
+	return passwordWork{make(chan struct{}, atOnce), make(chan struct{}, atOnce+passwordQueue)}
+}
+
+// enter waits for a turn; the caller calls done once. CodeRateLimited when the
+// queue is full, ctx's error when it ends.
+func (p passwordWork) enter(ctx context.Context) (done func(), err error) {
+	select {
+	case p.admitted <- struct{}{}:
+	default:
+		return nil, retryError{err: lieciba.Errorf(lieciba.CodeRateLimited, "too many people sign in at once: try again"), after: 2 * time.Second}
+	}
+	select {
+	case p.running <- struct{}{}:
+		return func() { <-p.running; <-p.admitted }, nil
+	case <-ctx.Done():
+		<-p.admitted
+		return nil, ctx.Err()
+	}
 }
