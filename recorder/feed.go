@@ -60,6 +60,11 @@ func (f *feed) Format() lieciba.StreamFormat { return f.format }
 // Next implements lieciba.LiveFeed.
 func (f *feed) Next(ctx context.Context) (lieciba.LiveFrame, error) {
 	for {
+		select {
+		case <-f.done:
+			return lieciba.LiveFrame{}, io.EOF
+		default:
+		}
 		if out, ok, err := f.poll(); ok || err != nil {
 			return out, err
 		}
