@@ -89,25 +89,36 @@ func (c *Catalog) write(ctx context.Context, what string, fn func(tx pgx.Tx) err
 	return fail(err, what)
 }
 
-func (c *Catalog) writeOnce(ctx context.Context, fn func(tx pgx.Tx) error) error {
+func (c *Catalog) writeOnce(ctx context.Context, fn func(tx pgx.Tx) error) (err error) {
 	var tx pgx.Tx
-	err := c.alive(ctx, func() (err error) {
+	err = c.alive(ctx, func() (err error) {
 		tx, err = c.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := fn(tx); err != nil {
-		// The caller's ctx may have ended: the rollback has a time of its own.
-		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if rerr := tx.Rollback(rctx); rerr != nil && !errors.Is(rerr, pgx.ErrTxClosed) && !lost(rerr) {
-			return errors.Join(err, rerr)
+	defer func() { // also when fn panics: the connection must not be lost
+		if rerr := rollback(ctx, tx); rerr != nil {
+			err = errors.Join(err, rerr)
 		}
+	}()
+	if err = fn(tx); err != nil {
 		return err
 	}
 	return tx.Commit(ctx)
+}
+
+// rollback ends tx if it has not ended. The caller's ctx may be over: this has a
+// time of its own. A connection that died has rolled back by itself.
+func rollback(ctx context.Context, tx pgx.Tx) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := tx.Rollback(ctx)
+	if err == nil || errors.Is(err, pgx.ErrTxClosed) || lost(err) {
+		return nil
+	}
+	return err
 }
 
 // alive runs do again while it meets pooled connections that died, as after a

@@ -51,6 +51,9 @@ func serverError(e *pgconn.PgError, cause error) error {
 		return lieciba.Wrap(cause, lieciba.CodeNotFound, "it refers to something that the catalogue does not hold")
 	case "23514", "22P02", "22021", "22007", "22008", "22003": // check_violation, bad text, encoding, time or number
 		return lieciba.Wrap(cause, lieciba.CodeInvalid, "a value breaks a rule of the catalogue")
+	case "28000", "28P01", "3D000": // no such user or database, wrong password
+		return &lieciba.Error{Code: lieciba.CodeInvalid, Field: "catalog.url", Cause: cause,
+			Message: "PostgreSQL knows no such user, password or database: check the URL"}
 	case "53100": // disk_full
 		return lieciba.Wrap(cause, lieciba.CodeFull, "no space left for the catalogue: free some on its server")
 	case "25006", "40001", "40P01", "55P03", "57014", "58030": // read-only standby, aborted, lock, cancelled, io_error

@@ -32,8 +32,12 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// busyTimeout bounds the wait for another process that writes the same file.
-const busyTimeout = 10 * time.Second
+// The wait for another process that writes the same file: SQLite's own wait
+// cannot be interrupted, so it is short, and repeated while ctx lasts.
+const (
+	busyTimeout = 100 * time.Millisecond
+	busyTries   = 100
+)
 
 // Catalog is a storage.Catalog. Safe for concurrent use.
 type Catalog struct {
@@ -95,7 +99,7 @@ func create(path string) error {
 
 func dsn(path string) string {
 	return fmt.Sprintf("file:%s?_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)",
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=recursive_triggers(1)",
 		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds())
 }
 
@@ -111,7 +115,12 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		if err != nil {
 			return err
 		}
-		if _, err = p.Up(ctx); err == nil || attempt == 3 || ctx.Err() != nil {
+		_, err = p.Up(ctx)
+		tries := 3
+		if busy(err) {
+			tries = busyTries
+		}
+		if err == nil || attempt >= tries || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -134,22 +143,33 @@ func (c *Catalog) Close() error {
 }
 
 // write runs fn in one transaction that excludes every other write.
-func (c *Catalog) write(ctx context.Context, what string, fn func(tx *sql.Tx) error) error {
+func (c *Catalog) write(ctx context.Context, what string, fn func(tx *sql.Tx) error) (err error) {
 	if err := c.gate.enter(); err != nil {
 		return err
 	}
 	defer c.gate.leave()
-	tx, err := c.writer.BeginTx(ctx, nil)
+	tx, err := c.begin(ctx)
 	if err != nil {
 		return fail(err, what)
 	}
-	if err := fn(tx); err != nil {
+	defer func() { // also when fn panics: there is only one writing connection
 		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
-			err = errors.Join(err, rerr)
+			err = errors.Join(err, fail(rerr, what))
 		}
+	}()
+	if err := fn(tx); err != nil {
 		return fail(err, what)
 	}
 	return fail(tx.Commit(), what)
+}
+
+func (c *Catalog) begin(ctx context.Context) (tx *sql.Tx, err error) {
+	for range busyTries {
+		if tx, err = c.writer.BeginTx(ctx, nil); !busy(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return tx, err
 }
 
 // exec is a write of one statement; n is the number of rows it changed.

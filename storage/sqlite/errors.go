@@ -35,6 +35,12 @@ func fail(err error, what string) error {
 	return lieciba.Wrap(cause, lieciba.CodeInternal, "the catalogue failed")
 }
 
+// busy reports whether another process holds the file's write lock.
+func busy(err error) bool {
+	e := (*driver.Error)(nil)
+	return errors.As(err, &e) && e.Code()&0xff == lib.SQLITE_BUSY
+}
+
 // sqliteError maps SQLite's result codes (sqlite.org/rescode.html).
 func sqliteError(e *driver.Error, cause error) error {
 	switch e.Code() {

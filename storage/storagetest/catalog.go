@@ -40,6 +40,7 @@ type world struct {
 	storage.Catalog
 	ctx     context.Context
 	open    Opener
+	other   storage.Catalog // a second node, if the test asked for one
 	site    lieciba.Site
 	room    lieciba.Room
 	camera  lieciba.Camera

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -81,14 +82,29 @@ var sharedTests = map[string]func(*testing.T, *world){
 		require.Equal(t, 1, count(created), "one creates, the others find it")
 	},
 
+	"NobodyElseChangesASessionMeanwhile": testChangeExcludes,
+
+	"DecideMayPanic": func(t *testing.T, w *world) {
+		for range 20 { // more than there are connections
+			require.Panics(t, func() {
+				err := w.ChangeSession(w.ctx, w.session.SessionKey, func(*lieciba.ExamSession) (*lieciba.ExamSession, error) { panic("a bug") }, nil)
+				t.Errorf("returned %v", err)
+			})
+		}
+		require.NoError(t, w.MoveSession(w.ctx, w.session.ID, lieciba.SessionReady))
+	},
+
 	"OverlappingSegmentsTakeTurns": func(t *testing.T, w *world) {
-		ok := make([]bool, 8)
-		w.together(t, len(ok), func(c storage.Catalog, i int) error {
-			err := c.AddSegment(w.ctx, w.segment(float64(i)/10, 10))
-			ok[i] = err == nil
-			return unless(err, lieciba.CodeConflict)
+		w.rounds(t, func(round int) {
+			ok := make([]bool, 8)
+			w.together(t, len(ok), func(c storage.Catalog, i int) error {
+				from := float64(20*round) + float64(i)/10
+				err := c.AddSegment(w.ctx, w.segment(from, from+10))
+				ok[i] = err == nil
+				return unless(err, lieciba.CodeConflict)
+			})
+			require.Equal(t, 1, count(ok))
 		})
-		require.Equal(t, 1, count(ok))
 	},
 
 	"OneSegmentAddedTwiceAtOnce": func(t *testing.T, w *world) {
@@ -100,13 +116,16 @@ var sharedTests = map[string]func(*testing.T, *world){
 	},
 
 	"OverlappingGapsTakeTurns": func(t *testing.T, w *world) {
-		ok := make([]bool, 8)
-		w.together(t, len(ok), func(c storage.Catalog, i int) error {
-			err := c.PutGap(w.ctx, w.gap(float64(i), 0))
-			ok[i] = err == nil
-			return unless(err, lieciba.CodeConflict)
+		w.rounds(t, func(round int) {
+			ok := make([]bool, 8)
+			w.together(t, len(ok), func(c storage.Catalog, i int) error {
+				from := float64(20*round + i)
+				err := c.PutGap(w.ctx, w.gap(from, from+10))
+				ok[i] = err == nil
+				return unless(err, lieciba.CodeConflict)
+			})
+			require.Equal(t, 1, count(ok))
 		})
-		require.Equal(t, 1, count(ok))
 	},
 
 	"AssignmentsTakeTurns": func(t *testing.T, w *world) {
@@ -193,30 +212,80 @@ func testLeases(t *testing.T, w *world) {
 	require.Equal(t, 1, count(won), "two nodes never hold one camera")
 }
 
-// together runs n calls at once, by turns through two nodes of the store.
+// testChangeExcludes calls from inside of decide, where the transaction is open:
+// a second node's change of the same key must wait until its ctx ends.
+func testChangeExcludes(t *testing.T, w *world) {
+	second := w.second(t)
+	for _, key := range []lieciba.SessionKey{w.session.SessionKey, {Source: "pizis", ExternalID: "fresh"}} {
+		calls := 0
+		var changed, moved error
+		require.NoError(t, w.ChangeSession(w.ctx, key, func(*lieciba.ExamSession) (*lieciba.ExamSession, error) {
+			calls++
+			short, cancel := context.WithTimeout(w.ctx, 200*time.Millisecond)
+			defer cancel()
+			changed = second.ChangeSession(short, key, func(*lieciba.ExamSession) (*lieciba.ExamSession, error) {
+				t.Error("decide ran beside another change of the key")
+				return nil, nil
+			}, nil)
+			short, cancel = context.WithTimeout(w.ctx, 200*time.Millisecond)
+			defer cancel()
+			moved = second.MoveSession(short, w.session.ID, lieciba.SessionReady)
+			return nil, nil
+		}, nil))
+		require.Equal(t, 1, calls)
+		requireCode(t, changed, lieciba.CodeUnavailable, "")
+		if key == w.session.SessionKey {
+			requireCode(t, moved, lieciba.CodeUnavailable, "")
+		}
+	}
+	require.NoError(t, second.MoveSession(w.ctx, w.session.ID, lieciba.SessionReady), "and it goes on afterwards")
+}
+
+// second opens the store as another node.
+func (w *world) second(t *testing.T) storage.Catalog {
+	c := w.open()
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+// rounds repeats a race that a missing lock would lose only sometimes.
+func (w *world) rounds(t *testing.T, race func(round int)) {
+	w.other = w.second(t)
+	for round := range 30 {
+		race(round)
+	}
+}
+
+// together runs n calls at once, by turns through two nodes of the store, each
+// with its connection made before.
 func (w *world) together(t *testing.T, n int, call func(c storage.Catalog, i int) error) {
 	t.Helper()
-	second := w.open()
-	nodes := []storage.Catalog{w.Catalog, second}
+	if w.other == nil {
+		w.other = w.second(t)
+	}
+	nodes := []storage.Catalog{w.Catalog, w.other}
 	errs := make([]error, n)
+	var ready, done sync.WaitGroup
 	start := make(chan struct{})
-	var wg sync.WaitGroup
+	ready.Add(n)
 	for i := range n {
-		wg.Go(func() {
+		done.Go(func() {
+			errs[i] = nodes[i%2].Ping(w.ctx)
+			ready.Done()
 			<-start
-			errs[i] = call(nodes[i%2], i)
+			errs[i] = errors.Join(errs[i], call(nodes[i%2], i))
 		})
 	}
+	ready.Wait()
 	close(start)
-	wg.Wait()
+	done.Wait()
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
-	require.NoError(t, second.Close())
 }
 
 func unless(err error, code lieciba.Code) error {
-	if lieciba.CodeOf(err) == code {
+	if err != nil && lieciba.CodeOf(err) == code {
 		return nil
 	}
 	return err
