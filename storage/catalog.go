@@ -5,8 +5,10 @@
 //
 // Conventions of every method: safe for concurrent use; ctx bounds the call;
 // errors are *lieciba.Error with CodeNotFound, CodeConflict, CodeUnavailable
-// (worth a retry), CodeFull or CodeInternal; a nil error means that the change
-// is durable. A call whose error is CodeUnavailable may or may not have taken
+// (worth a retry), CodeFull, CodeCorrupt or CodeInternal; CodeInvalid for an ID
+// that is no UUID or a span that ends before it starts, CodeNotFound also for a
+// row that refers to one that is not there; a nil error means that the change
+// is durable. Times are kept to the microsecond. A call whose error is CodeUnavailable may or may not have taken
 // effect: each write is idempotent, so the caller repeats it unchanged.
 package storage
 
@@ -69,9 +71,10 @@ type Cameras interface {
 	CameraSecret(ctx context.Context, id lieciba.CameraID) ([]byte, error)
 	// AssignCamera starts an assignment at a.From and ends the one that ran
 	// before at that instant, in one transaction. An empty RoomID only ends.
+	// CodeConflict names "from" when a later assignment is in the way.
 	AssignCamera(ctx context.Context, a lieciba.CameraAssignment) error
 	// Assignments returns those that overlap span, by camera and time; all
-	// cameras for an empty room.
+	// cameras for an empty room. A zero end of span is open.
 	Assignments(ctx context.Context, room lieciba.RoomID, span lieciba.Interval) ([]lieciba.CameraAssignment, error)
 }
 
@@ -92,7 +95,8 @@ type Sessions interface {
 	// change of the same key. decide gets the current session or nil and returns
 	// the one to store, or nil to store nothing. audit, if not nil, is appended
 	// in the same transaction. An error of decide rolls back and is returned as is.
-	// decide may run more than once.
+	// decide may run more than once; it must not call the Catalog's writes, which
+	// would wait for it. No session lasts longer than lieciba.MaxSessionLength.
 	ChangeSession(ctx context.Context, key lieciba.SessionKey, decide func(current *lieciba.ExamSession) (*lieciba.ExamSession, error), audit *lieciba.AuditEntry) error
 	Session(ctx context.Context, id lieciba.SessionID) (lieciba.ExamSession, error)
 	SessionByKey(ctx context.Context, key lieciba.SessionKey) (lieciba.ExamSession, error)
@@ -110,12 +114,14 @@ type Recordings interface {
 	Recording(ctx context.Context, id lieciba.RecordingID) (lieciba.Recording, error)
 	// SessionRecordings returns a session's recordings by creation.
 	SessionRecordings(ctx context.Context, s lieciba.SessionID) ([]lieciba.Recording, error)
-	// ListRecordings returns the recordings in one of the states, by window start.
+	// ListRecordings returns the recordings in one of the states, by window start;
+	// all of them without a state.
 	ListRecordings(ctx context.Context, states ...lieciba.RecordingState) ([]lieciba.Recording, error)
 	// SetRecordingWindow changes what is expected. CodeConflict once sealed.
 	SetRecordingWindow(ctx context.Context, id lieciba.RecordingID, w lieciba.Interval) error
 	// MoveRecording changes state and node, checked by lieciba.MoveRecording.
-	// CodeConflict for complete while a segment is not verified or a gap is open.
+	// CodeConflict for complete and sealed while a segment is not verified or a
+	// gap is open. An empty node keeps the stored one, as a sealed recording does.
 	MoveRecording(ctx context.Context, id lieciba.RecordingID, to lieciba.RecordingState, node lieciba.NodeID) error
 	// PutRun inserts a run; the same run again is no error.
 	PutRun(ctx context.Context, r lieciba.Run) error
@@ -133,9 +139,10 @@ type Segments interface {
 	// AddSegment inserts a closed segment with state hashed. The bytes must be
 	// durable already (invariant 2). The same segment again, with the same hash,
 	// is no error; the same ID with another hash, or an overlap with another
-	// segment of the recording, is CodeConflict.
+	// segment of the recording, is CodeConflict; so is a sealed recording.
 	AddSegment(ctx context.Context, s lieciba.Segment) error
-	// VerifySegment records that Media holds the bytes, read back and equal.
+	// VerifySegment records that Media holds the bytes, read back and equal. The
+	// same ref again is no error, another one CodeConflict.
 	VerifySegment(ctx context.Context, id lieciba.SegmentID, ref lieciba.MediaRef) error
 	Segment(ctx context.Context, id lieciba.SegmentID) (lieciba.Segment, error)
 	// SegmentAt returns the segment that covers t, else the first after t; with
@@ -157,7 +164,8 @@ type Segments interface {
 
 // Gaps keeps declared losses.
 type Gaps interface {
-	// PutGap inserts an open or a closed gap; the same gap again is no error.
+	// PutGap inserts an open or a closed gap; the same gap again is no error, also
+	// when it has been closed or removed since.
 	// CodeConflict when it overlaps another gap of the recording.
 	PutGap(ctx context.Context, g lieciba.Gap) error
 	// CloseGap sets the end of an open gap; a gap already closed at that instant
