@@ -167,6 +167,9 @@ func TestSegmentContentFromAFailingStore(t *testing.T) {
 	n, err := io.Copy(io.Discard, resp.Body)
 	require.True(t, errors.Is(err, io.ErrUnexpectedEOF), "%v after %d bytes", err, n)
 	require.NoError(t, resp.Body.Close())
+	require.NoError(t, w.server.Close())
+	w.http.Close() // waits for the handler, and with it for the log
+	require.Contains(t, w.log.String(), "the media store does not answer")
 }
 
 // ffprobe opens a segment by its address, as a player does, with Range requests.
