@@ -41,6 +41,8 @@ type playback struct {
 	token      int64           // of the last command
 	ids        map[int64]int64 // token → id on the wire
 	lastState  stateEvent
+	edge       time.Time // newest durable instant that was seen growing, at edgeAt
+	edgeAt     time.Time
 	pending    []sendFrame
 
 	finders sync.WaitGroup

@@ -81,7 +81,7 @@ func (b *playback) state(now time.Time, always bool) {
 	if same && !always {
 		return
 	}
-	e.At, e.LiveEdge = stamp(s.At), stamp(b.liveEdge())
+	e.At, e.LiveEdge = stamp(s.At), stamp(b.liveEdge(now))
 	b.peer.tell(e)
 }
 
@@ -109,15 +109,23 @@ func (b *playback) soundSilence(s play.Status) string {
 	return ""
 }
 
+// edgeHold bridges the moment between two segments, when none has a fragment.
+const edgeHold = 5 * time.Second
+
 // liveEdge is how far the session is durable while it grows; zero if it does not.
-func (b *playback) liveEdge() time.Time {
-	var edge time.Time
+func (b *playback) liveEdge(now time.Time) time.Time {
 	for _, c := range b.cams {
-		if s, ok := b.v.cfg.Source.Growing(c.rec); ok && s.To.After(edge) {
-			edge = s.To
+		if s, ok := b.v.cfg.Source.Growing(c.rec); ok {
+			b.edgeAt = now
+			if s.To.After(b.edge) {
+				b.edge = s.To
+			}
 		}
 	}
-	return edge
+	if now.Sub(b.edgeAt) > edgeHold {
+		return time.Time{}
+	}
+	return b.edge
 }
 
 // wireID is the page's id of a command, forgotten with its answer.

@@ -76,7 +76,7 @@ func (c *camera) take(ch *Chunk, mode Mode, lead bool) {
 		if !lead {
 			c.horizon = ch.From
 		}
-	} else if ch.To.After(c.horizon) {
+	} else if lead || ch.To.After(c.horizon) {
 		c.horizon = ch.To
 	}
 }

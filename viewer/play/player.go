@@ -230,9 +230,10 @@ func (p *Player) step(now time.Time) {
 	}
 }
 
-// durable clips a target behind all that is on record to the last frame.
+// durable clips a target behind all that is on record: to the last instant that
+// every growing camera has, or where none grows to the last frame of all.
 func (p *Player) durable(t time.Time) time.Time {
-	var last time.Time
+	var last, grown time.Time
 	for i := range p.cams {
 		c := &p.cams[i]
 		if !c.end && !c.edge && !c.openGap || c.horizon.After(t) || c.leadTo.After(t) {
@@ -241,6 +242,12 @@ func (p *Player) durable(t time.Time) time.Time {
 		if c.leadTo.After(last) {
 			last = c.leadTo
 		}
+		if c.edge && !c.openGap && !c.leadTo.IsZero() && (grown.IsZero() || c.leadTo.Before(grown)) {
+			grown = c.leadTo
+		}
+	}
+	if !grown.IsZero() {
+		last = grown
 	}
 	if last.IsZero() {
 		return t
