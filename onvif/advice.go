@@ -1,6 +1,8 @@
 package onvif
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,7 +55,7 @@ func (p *prober) advice() []Advice {
 
 func clockAdvice(c Clock, err error) []Advice {
 	if c.Samples == 0 {
-		if err == nil || signInFailed(err) {
+		if err == nil || signInFailed(err) || errors.Is(err, context.Canceled) {
 			return nil
 		}
 		return []Advice{{AdviceNoClock, "the camera does not tell its time: its clock cannot be checked"}}

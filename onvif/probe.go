@@ -46,8 +46,13 @@ func (c *Client) Probe(ctx context.Context) (Result, error) {
 	cam := &p.result.Camera
 	cam.ONVIF, cam.State = true, lieciba.CameraEnrolled
 	cam.DeviceURL, cam.Address = u.String(), joinHostPort(u.Hostname(), effectivePort(u))
-	clock := p.clockInBackground(ctx)
+	clockCtx, stopClock := context.WithCancel(ctx)
+	defer stopClock()
+	clock := p.clockInBackground(clockCtx)
 	err := p.learn(ctx)
+	if errors.Is(err, ErrRefused) {
+		stopClock() // whoever mistyped a password need not wait for it
+	}
 	clock()
 	cam.TLSPin = c.pin.get()
 	p.result.NeedsCredentials = errors.Is(err, ErrNeedsCredentials)
