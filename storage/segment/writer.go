@@ -66,6 +66,9 @@ type tail struct {
 // for a format that cannot be stored.
 func Create(path string, p Params) (*Writer, error) {
 	w := &Writer{params: p, disk: p.Disk, path: path, head: head{format: p.Format, ids: p.IDs}}
+	if err := p.IDs.check(); err != nil {
+		return nil, lieciba.Wrap(err, lieciba.CodeInvalid, "a segment with such IDs could not be read again")
+	}
 	if w.disk == nil {
 		w.disk = durable.OS
 	}

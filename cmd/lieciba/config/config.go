@@ -10,7 +10,6 @@ import (
 
 // Config is the whole configuration. It is read once at start.
 type Config struct {
-	Node    string  `yaml:"node"`    // name of this recorder node; the host name if empty
 	Data    string  `yaml:"data"`    // folder for spool, key file and, by default, catalogue and media
 	HTTP    HTTP    `yaml:"http"`    // pages and API
 	WebRTC  WebRTC  `yaml:"webrtc"`  // pictures and sound

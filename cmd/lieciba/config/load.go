@@ -104,7 +104,6 @@ type fault struct {
 func (c Config) faults() []fault {
 	list := []fault{
 		{"data", notEmpty(c.Data, "name a folder that the server may write to")},
-		{"node", nodeName(c.Node)},
 		{"http.listen", hostPort(c.HTTP.Listen)},
 		{"http.key", pair(c.HTTP.Certificate, c.HTTP.Key)},
 		{"http.idle_sign_out", atLeast(c.HTTP.IdleSignOut, time.Minute)},
@@ -128,13 +127,6 @@ func (c Config) faults() []fault {
 func notEmpty(s, cure string) error {
 	if s == "" {
 		return errors.New("is empty: " + cure)
-	}
-	return nil
-}
-
-func nodeName(s string) error {
-	if s != "" && !lieciba.ValidCode(s) {
-		return errors.New("must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
 	}
 	return nil
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"lieciba"
+	"lieciba/api/password"
+	"lieciba/cmd/lieciba/config"
+	"lieciba/cmd/lieciba/demo"
+	"lieciba/cmd/lieciba/server"
+	"lieciba/viewer/probe"
+)
+
+type demoCmd struct {
+	Exit      bool          `help:"Run the whole job, print a table and end with 0 or 1."`
+	Duration  time.Duration `help:"Length of the exam session; default 10m, with --exit 40s."`
+	Cameras   int           `default:"4" help:"Virtual cameras, 1 to 64."`
+	Report    string        `type:"path" help:"Write the result as JSON (with --exit)."`
+	ReadyFile string        `type:"path" help:"Write addresses and tokens as JSON once everything records."`
+	Data      string        `type:"path" help:"Keep data here; default: a folder that is removed at the end."`
+	Verbose   bool          `help:"Show the server's log."`
+}
+
+// Run brings up a server of its own and runs the demo on it.
+func (c demoCmd) Run(env environment) (err error) {
+	if c.Cameras < 1 || c.Cameras > 64 {
+		return lieciba.Invalid("cameras", "%d is out of range: use 1 to 64", c.Cameras)
+	}
+	if c.Duration != 0 && c.Duration < 20*time.Second {
+		return lieciba.Invalid("duration", "%s is too short for the job: use at least 20s", c.Duration)
+	}
+	cfg, remove, err := c.config(env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	log := slog.New(slog.DiscardHandler)
+	if c.Verbose {
+		log = newLog(cfg.Log, env.stderr)
+	}
+	s, err := server.Open(env.ctx, server.Options{Config: cfg, Log: log, Version: version})
+	if err != nil {
+		return err
+	}
+	return c.drive(env, cfg, s)
+}
+
+// drive runs the server and the demo beside each other until one ends.
+func (c demoCmd) drive(env environment, cfg config.Config, s *server.Server) error {
+	ctx, cancel := context.WithCancel(env.ctx)
+	served := make(chan error, 1)
+	go func() {
+		defer cancel()
+		served <- s.Run(ctx)
+	}()
+	err := demo.Run(ctx, demoServer{s}, demo.Options{Cameras: c.Cameras, Duration: c.Duration, Exit: c.Exit,
+		Report: c.Report, ReadyFile: c.ReadyFile, Out: env.stdout,
+		Margins: lieciba.Margins{Before: time.Duration(cfg.Record.Before), After: time.Duration(cfg.Record.After)}})
+	cancel()
+	return errors.Join(err, <-served, s.Close())
+}
+
+// config is a small site on this machine: short margins and segments, cameras
+// on loopback only, stores as the environment says.
+func (c demoCmd) config(env environment) (config.Config, func() error, error) {
+	cfg, err := config.FromEnvironment(env.getenv)
+	if err != nil {
+		return cfg, nil, err
+	}
+	cfg.Data = c.Data
+	remove := func() error { return nil }
+	if cfg.Data == "" {
+		if cfg.Data, err = os.MkdirTemp("", "lieciba-demo-"); err != nil {
+			return cfg, nil, fmt.Errorf("make a folder for the demo: %w", err)
+		}
+		remove = func() error { return os.RemoveAll(cfg.Data) }
+	}
+	cfg.Data = filepath.Clean(cfg.Data)
+	cfg.HTTP.Listen = freeOr(env.ctx, cfg.HTTP.Listen, "127.0.0.1:0")
+	cfg.WebRTC.Port = 0
+	cfg.Record.Before, cfg.Record.After = config.Duration(2*time.Second), config.Duration(2*time.Second)
+	cfg.Record.Segment = config.Duration(10 * time.Second)
+	cfg.Cameras.Networks = []string{"127.0.0.0/8"}
+	cfg.Cameras.Interfaces = []string{"lo"}
+	return cfg, remove, nil
+}
+
+// freeOr returns address if nothing listens there, else other.
+func freeOr(ctx context.Context, address, other string) string {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil || l.Close() != nil {
+		return other
+	}
+	return address
+}
+
+// demoServer lets the demo make accounts as `lieciba user` and `lieciba token` do.
+type demoServer struct{ *server.Server }
+
+func (d demoServer) Client(ctx context.Context, name string, roles []lieciba.Role, sites []lieciba.SiteID) (*probe.Client, error) {
+	token, t := newToken(name, roles, nonEmpty(sites), 24*time.Hour)
+	if err := d.Catalog().PutClientToken(ctx, t); err != nil {
+		return nil, err
+	}
+	return &probe.Client{Base: d.URL(), Token: token, HTTP: d.HTTPClient()}, nil
+}
+
+func nonEmpty(sites []lieciba.SiteID) []lieciba.SiteID {
+	if len(sites) == 1 && sites[0] == "" { // before the site exists
+		return nil
+	}
+	return sites
+}
+
+func (d demoServer) Account(ctx context.Context, login, name string, roles []lieciba.Role, sites []lieciba.SiteID) (string, error) {
+	plain := password.Generate()
+	hash, err := password.Hash(plain)
+	if err != nil {
+		return "", err
+	}
+	now := lieciba.Micro(time.Now())
+	u, err := d.Catalog().UserByLogin(ctx, login)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		u, err = lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: login, CreatedAt: now}, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	u.Name, u.PasswordHash, u.Roles, u.SiteIDs = name, hash, roles, sites
+	return plain, d.Catalog().PutUser(ctx, u)
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"lieciba"
+	"lieciba/api/password"
+	"lieciba/cmd/lieciba/server"
+	"lieciba/storage"
+)
+
+type userCmd struct {
+	Add      userAddCmd      `cmd:"" help:"Add an account. The password is read from standard input; an empty line makes one and prints it."`
+	Password userPasswordCmd `cmd:"" help:"Set a new password, as for add, and end all sign-ins of the account."`
+	Disable  userDisableCmd  `cmd:"" help:"Close an account and end its sign-ins."`
+	List     userListCmd     `cmd:"" help:"List the accounts."`
+}
+
+type userAddCmd struct {
+	configFlag
+	Login string   `arg:"" help:"Name to sign in with."`
+	Name  string   `help:"Name to show."`
+	Role  []string `required:"" help:"supervisor, reviewer, approver, security, admin; may be repeated."`
+	Site  []string `help:"Code of a site that a supervisor works at; may be repeated."`
+}
+
+func (c userAddCmd) Run(env environment) error {
+	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
+		roles, sites, err := rolesAndSites(env.ctx, cat, c.Role, c.Site)
+		if err != nil {
+			return err
+		}
+		login := strings.ToLower(c.Login)
+		if !lieciba.ValidCode(login) {
+			return lieciba.Invalid("login", "must be 1 to 64 of a-z 0-9 . _ - and start with a letter or digit")
+		}
+		if _, err := cat.UserByLogin(env.ctx, login); err == nil {
+			return lieciba.Invalid("login", "%s exists already: use `lieciba user password` to change its password", login)
+		} else if lieciba.CodeOf(err) != lieciba.CodeNotFound {
+			return err
+		}
+		hash, made, err := readPassword(env)
+		if err != nil {
+			return err
+		}
+		now := lieciba.Micro(time.Now())
+		u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: login, Name: c.Name,
+			PasswordHash: hash, Roles: roles, SiteIDs: sites, CreatedAt: now}
+		if err := cat.PutUser(env.ctx, u); err != nil {
+			return err
+		}
+		return errors.Join(auditShell(env.ctx, cat, "add_user", "user:"+string(u.ID)), tell(env, "added "+login, made))
+	})
+}
+
+type userPasswordCmd struct {
+	configFlag
+	Login string `arg:""`
+}
+
+func (c userPasswordCmd) Run(env environment) error {
+	return changeUser(env, c.configFlag, c.Login, "set_password", func(u *lieciba.User) (string, error) {
+		hash, made, err := readPassword(env)
+		u.PasswordHash = hash
+		return made, err
+	})
+}
+
+type userDisableCmd struct {
+	configFlag
+	Login string `arg:""`
+}
+
+func (c userDisableCmd) Run(env environment) error {
+	return changeUser(env, c.configFlag, c.Login, "disable_user", func(u *lieciba.User) (string, error) {
+		u.Disabled = true
+		return "", nil
+	})
+}
+
+func changeUser(env environment, f configFlag, login, act string, change func(*lieciba.User) (made string, err error)) error {
+	return withCatalog(env, f, func(cat storage.Catalog) error {
+		u, err := cat.UserByLogin(env.ctx, strings.ToLower(login))
+		if err != nil {
+			return err
+		}
+		made, err := change(&u)
+		if err != nil {
+			return err
+		}
+		if err := cat.PutUser(env.ctx, u); err != nil {
+			return err
+		}
+		if err := cat.DeleteSignIns(env.ctx, u.ID, time.Now()); err != nil {
+			return err
+		}
+		return errors.Join(auditShell(env.ctx, cat, act, "user:"+string(u.ID)), tell(env, "changed "+u.Login, made))
+	})
+}
+
+type userListCmd struct{ configFlag }
+
+func (c userListCmd) Run(env environment) error {
+	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
+		users, err := cat.ListUsers(env.ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(env.stdout, 0, 8, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "LOGIN\tNAME\tROLES\tSTATE")
+		for _, u := range users {
+			state := "active"
+			if u.Disabled {
+				state = "disabled"
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%v\t%s\n", u.Login, u.Name, u.Roles, state)
+		}
+		return w.Flush()
+	})
+}
+
+type tokenCmd struct {
+	Add tokenAddCmd `cmd:"" help:"Add a token and print it once."`
+}
+
+type tokenAddCmd struct {
+	configFlag
+	Name string        `arg:"" help:"Name of the machine; sessions that it pushes carry it as their source."`
+	Role []string      `required:"" help:"citizenship or monitoring; may be repeated."`
+	Site []string      `help:"Code of a site; may be repeated."`
+	For  time.Duration `default:"8760h" help:"How long it is valid."`
+}
+
+func (c tokenAddCmd) Run(env environment) error {
+	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
+		roles, sites, err := rolesAndSites(env.ctx, cat, c.Role, c.Site)
+		if err != nil {
+			return err
+		}
+		token, t := newToken(c.Name, roles, sites, c.For)
+		if err := cat.PutClientToken(env.ctx, t); err != nil {
+			return err
+		}
+		return errors.Join(auditShell(env.ctx, cat, "add_client_token", "client_token:"+string(t.ID)), tell(env, token, ""))
+	})
+}
+
+// newToken makes a bearer token of 256 random bits and its row.
+func newToken(name string, roles []lieciba.Role, sites []lieciba.SiteID, valid time.Duration) (string, lieciba.ClientToken) {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // documented never to fail
+	token := base64.RawURLEncoding.EncodeToString(raw)
+	now := lieciba.Micro(time.Now())
+	return token, lieciba.ClientToken{ID: lieciba.NewID[lieciba.TokenID](now), Name: name, TokenHash: sha256.Sum256([]byte(token)),
+		Roles: roles, SiteIDs: sites, CreatedAt: now, ExpiresAt: now.Add(valid)}
+}
+
+func withCatalog(env environment, f configFlag, do func(storage.Catalog) error) error {
+	c, err := f.load(env)
+	if err != nil {
+		return err
+	}
+	cat, err := server.OpenCatalog(env.ctx, c)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(cat), cat.Close())
+}
+
+func rolesAndSites(ctx context.Context, cat storage.Catalog, roles, codes []string) ([]lieciba.Role, []lieciba.SiteID, error) {
+	var rs []lieciba.Role
+	for _, s := range roles {
+		r, err := lieciba.ParseRole("role", s)
+		if err != nil {
+			return nil, nil, err
+		}
+		rs = append(rs, r)
+	}
+	all, err := cat.ListSites(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	byCode := map[string]lieciba.SiteID{}
+	for _, s := range all {
+		byCode[s.Code] = s.ID
+	}
+	var ids []lieciba.SiteID
+	for _, code := range codes {
+		id, ok := byCode[code]
+		if !ok {
+			return nil, nil, lieciba.Invalid("site", "there is no site %q: make it first (PUT /v1/sites/%s)", code, code)
+		}
+		ids = append(ids, id)
+	}
+	return rs, ids, nil
+}
+
+// readPassword takes one line of standard input; an empty one makes a password.
+func readPassword(env environment) (hash, made string, err error) {
+	line, err := bufio.NewReader(io.LimitReader(env.stdin, 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", "", fmt.Errorf("read the password from standard input: %w", err)
+	}
+	plain := strings.TrimRight(line, "\r\n")
+	if plain == "" {
+		plain = password.Generate()
+		made = plain
+	}
+	if err := password.Check(plain); err != nil {
+		return "", "", err
+	}
+	hash, err = password.Hash(plain)
+	return hash, made, err
+}
+
+func tell(env environment, what, made string) error {
+	if made != "" {
+		what += ", password: " + made
+	}
+	_, err := fmt.Fprintln(env.stdout, what)
+	return err
+}
+
+// auditShell records what an operator did at the machine itself.
+func auditShell(ctx context.Context, cat storage.Catalog, act, object string) error {
+	now := lieciba.Micro(time.Now())
+	return cat.AppendAudit(ctx, lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now,
+		Who: "shell", WhoID: "shell", Act: act, Object: object, Outcome: "ok"})
+}
