@@ -54,12 +54,17 @@ type Config struct {
 	Log  *slog.Logger
 }
 
+func isID(n lieciba.NodeID) bool {
+	_, err := lieciba.ParseID[lieciba.NodeID]("node", string(n))
+	return err == nil
+}
+
 func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Catalog == nil || c.Media == nil:
 		return c, lieciba.Errorf(lieciba.CodeInvalid, "a recorder needs a catalogue and a media store")
-	case c.Node == "":
-		return c, lieciba.Invalid("node", "a recorder needs the ID of its node")
+	case !isID(c.Node):
+		return c, lieciba.Invalid("node", "a recorder needs the ID of its node, a UUID")
 	case c.SpoolDir == "":
 		return c, lieciba.Invalid("spool_dir", "a recorder needs a folder for its spool")
 	}
