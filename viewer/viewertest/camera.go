@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	aacpcm "github.com/tphakala/go-aac/pcm"
 
 	"lieciba"
+	"lieciba/onvif/virtualcam/h264gen"
 	"lieciba/onvif/virtualcam/picture"
 )
 
@@ -24,7 +26,11 @@ const (
 
 // Camera draws pictures that carry their own time and codes a tone.
 type Camera struct {
-	ID     lieciba.CameraID
+	ID lieciba.CameraID
+	// Padding is how many bytes of user data each picture carries, to reach the bit
+	// rate of a real camera: 10,000 make 2 Mbit/s. Set it before the first picture.
+	Padding int
+
 	run    lieciba.RunID
 	name   string
 	Format lieciba.StreamFormat
@@ -70,8 +76,22 @@ func (c *Camera) video() lieciba.Frame {
 	for i, u := range f.Units {
 		f.Units[i] = bytes.Clone(u)
 	}
+	if c.Padding > 0 {
+		n := len(f.Units)
+		f.Units = append(f.Units[:n-1:n-1], c.noise(), f.Units[n-1])
+	}
 	c.count++
 	return f
+}
+
+// noise is user data that no compression shortens.
+func (c *Camera) noise() []byte {
+	data := make([]byte, c.Padding)
+	r := rand.New(rand.NewPCG(uint64(c.count), 0))
+	for i := range data {
+		data[i] = byte(r.Uint32())
+	}
+	return h264gen.UserDataSEI([16]byte{1}, data)
 }
 
 // sound is the next audio frame if it begins before t.

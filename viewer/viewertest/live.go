@@ -101,9 +101,12 @@ func NewLiveSite() *LiveSite {
 }
 
 // Add starts a camera that began its GOP `age` ago.
-func (s *LiveSite) Add(tb TB, name string, sound lieciba.AudioCodec, age time.Duration) *LiveCamera {
+func (s *LiveSite) Add(tb TB, name string, sound lieciba.AudioCodec, age time.Duration, padding ...int) *LiveCamera {
 	tb.Helper()
 	c := &LiveCamera{Camera: NewCamera(tb, name, sound, time.Now().Add(-age).UTC()), feeds: map[*liveFeed]struct{}{}}
+	for _, n := range padding {
+		c.Padding = n
+	}
 	s.Main[c.ID] = c
 	c.start(tb)
 	return c
