@@ -1,6 +1,7 @@
 package play
 
 import (
+	"math"
 	"time"
 
 	"lieciba"
@@ -144,7 +145,8 @@ func (p *Player) Again(now time.Time, i int) []Action {
 		p.do(Map{Rate: p.rate, Paused: p.paused, At: p.pos,
 			Tracks: []TrackMap{{i, last + uint32(p.back(f, p.pos)), ts}}})
 	} else {
-		step = uint32(max(1, min(burstStep, 2400/n))) // within the time of one frame
+		// All within the time of one frame, so that the map stays right to a frame.
+		step = uint32(max(1, min(burstStep, 2400/n/int(math.Ceil(math.Abs(p.rate))))))
 	}
 	c.gop = nil
 	for k, q := range gop {

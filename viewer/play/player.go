@@ -379,6 +379,12 @@ func (p *Player) wake(now time.Time) time.Time {
 		if len(c.video) > 0 {
 			at(c.video[0].frame.Time)
 		}
+		if len(c.gaps) > 0 {
+			at(p.near(c.gaps[0].span))
+		}
+		if c.inGap != nil && !p.far(c.inGap.span).IsZero() {
+			at(p.far(c.inGap.span))
+		}
 		if i == p.sound && p.rate == 1 && len(c.audio) > 0 {
 			at(c.audio[0].frame.Time.Add(-soundLead))
 		}
