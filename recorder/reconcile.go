@@ -33,6 +33,10 @@ func (r *Recorder) reconcile(ctx context.Context, w world, current bool) {
 	}
 }
 
+// horizon is how far ahead sessions are known, so that they are recorded even
+// if the catalogue is away when they begin.
+const horizon = time.Hour
+
 // read reads the world.
 func (r *Recorder) read(ctx context.Context) (world, error) {
 	ctx, cancel := context.WithTimeout(ctx, catalogTimeout)
@@ -50,14 +54,16 @@ func (r *Recorder) read(ctx context.Context) (world, error) {
 	}
 	w.sessions, err = cat.ListSessions(ctx, storage.SessionFilter{Limit: 1000, Sites: r.env.cfg.Sites,
 		States: []lieciba.SessionState{lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning},
-		Span:   lieciba.Interval{To: now.Add(m.Before + arm + time.Second)}})
+		Span:   lieciba.Interval{To: now.Add(m.Before + horizon)}})
 	if err != nil {
 		return w, err
 	}
 	rooms := map[lieciba.RoomID]bool{}
 	for _, s := range w.sessions {
-		if w.recordings[s.ID], err = cat.SessionRecordings(ctx, s.ID); err != nil {
-			return w, err
+		if !now.Before(lieciba.RecordingWindow(s, m).From.Add(-arm)) {
+			if w.recordings[s.ID], err = cat.SessionRecordings(ctx, s.ID); err != nil {
+				return w, err
+			}
 		}
 		if rooms[s.RoomID] {
 			continue

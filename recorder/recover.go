@@ -52,8 +52,9 @@ func (e *env) ensure(ctx context.Context, rec lieciba.Recording) error {
 }
 
 // recoverFile closes what a crash or a failing disk left at path, or takes a
-// closed file, and files it. Idempotent.
-func (e *env) recoverFile(ctx context.Context, path string) error {
+// closed file, and files it. to is how far it reaches, zero if it holds
+// nothing. Idempotent.
+func (e *env) recoverFile(ctx context.Context, path string) (to time.Time, err error) {
 	final, torn := strings.CutSuffix(path, segment.PartSuffix)
 	if _, err := os.Stat(path); torn && errors.Is(err, os.ErrNotExist) {
 		path = final // an earlier try came that far
@@ -62,12 +63,12 @@ func (e *env) recoverFile(ctx context.Context, path string) error {
 	switch {
 	case errors.Is(err, segment.ErrEmpty):
 		e.log.WarnContext(ctx, "a torn segment held nothing whole", "path", path)
-		return errors.Join(e.spool.disk.Remove(path), e.spool.disk.Remove(sidecarPath(final)))
+		return to, errors.Join(e.spool.disk.Remove(path), e.spool.disk.Remove(sidecarPath(final)))
 	case lieciba.CodeOf(err) == lieciba.CodeCorrupt:
 		e.corrupt.Store(res.Recording, true)
-		return errors.Join(err, e.spool.setAside(path))
+		return to, errors.Join(err, e.spool.setAside(path))
 	case err != nil:
-		return err
+		return to, err
 	}
 	if torn {
 		e.log.InfoContext(ctx, "recovered a torn segment", "path", final, "from", res.From, "to", res.To, "cut_bytes", res.Cut)
@@ -75,7 +76,7 @@ func (e *env) recoverFile(ctx context.Context, path string) error {
 	side, err := e.spool.sidecar(final)
 	if err != nil {
 		if side, err = e.rebuild(ctx, res); err != nil {
-			return err
+			return to, err
 		}
 	}
 	row := res.Segment()
@@ -83,7 +84,7 @@ func (e *env) recoverFile(ctx context.Context, path string) error {
 	if row.ClockQuality == "" {
 		row.ClockQuality = lieciba.ClockUnknown
 	}
-	return e.file(ctx, side, row)
+	return res.To, e.file(ctx, side, row)
 }
 
 // rebuild makes a lost sidecar from the file itself and the catalogue.
@@ -114,13 +115,15 @@ func (e *env) recoverSpool(ctx context.Context) error {
 
 func (e *env) recoverOne(ctx context.Context, f spooled) error {
 	if f.part {
-		return e.recoverFile(ctx, f.path)
+		_, err := e.recoverFile(ctx, f.path)
+		return err
 	}
 	id := lieciba.SegmentID(strings.TrimSuffix(filepath.Base(f.path), ".mp4"))
 	row, err := e.cfg.Catalog.Segment(ctx, id)
 	switch {
 	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
-		return e.recoverFile(ctx, f.path)
+		_, err := e.recoverFile(ctx, f.path)
+		return err
 	case err != nil:
 		return err
 	case row.State != lieciba.SegmentHashed: // verified, and the crash came before its removal

@@ -54,6 +54,7 @@ type sink struct {
 	fresh     bool         // nothing of the window is accounted for yet
 	gap       *lieciba.Gap // the open loss
 	resume    time.Time    // the start of the segment that ends gap once it is durable
+	reach     *time.Time   // how far a salvaged segment reaches; nil: none was
 	pre       []entry      // the GOP before the window
 	why       ending       // why frames stopped last
 	lastRun   *run

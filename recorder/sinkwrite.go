@@ -39,6 +39,7 @@ func (s *sink) begin(e entry, p plan) {
 	}
 	if err != nil {
 		s.env.log.Error("a segment cannot be made", "camera", s.rec.CameraID, "err", err)
+		s.discard(g)
 		s.lose(s.covered, diskCause(err), "a file cannot be made in the spool")
 		return
 	}
@@ -138,25 +139,25 @@ func (s *sink) closeSegment(end time.Time) {
 		}
 	case errors.Is(err, segment.ErrEmpty):
 		s.resume = time.Time{}
-		s.dropSidecar(g)
+		s.discard(g)
 		s.lose(s.covered, diskCause(err), "nothing of a segment could be written")
 	default:
 		s.env.log.Error("a segment could not be closed; it will be recovered", "camera", s.rec.CameraID, "segment", g.id, "err", err)
-		if !durable.Empty() {
-			s.covered = latest(s.covered, durable.To)
-			s.endGap()
+		s.covered = latest(s.covered, latest(g.from, durable.To))
+		if s.gap != nil {
+			s.closeGap(g.from)
 		}
-		s.resume = time.Time{}
 		s.salvage(g)
 		s.lose(s.covered, diskCause(err), "a segment could not be closed")
 	}
 }
 
-func (s *sink) dropSidecar(g *writing) {
-	path := sidecarPath(s.env.spool.path(s.rec.CameraID, g.id))
-	if err := s.env.spool.disk.Remove(path); err != nil {
-		s.env.log.Warn("a sidecar could not be removed", "path", path, "err", err)
-	}
+// discard removes what is left of a segment that holds nothing.
+func (s *sink) discard(g *writing) {
+	path := s.env.spool.path(s.rec.CameraID, g.id)
+	s.ledger.add("tidy", func(context.Context) error {
+		return errors.Join(s.env.spool.disk.Remove(path+segment.PartSuffix), s.env.spool.disk.Remove(sidecarPath(path)))
+	})
 }
 
 // submit sends a closed segment's row to the catalogue.
@@ -174,10 +175,17 @@ func (s *sink) submit(g *writing, res segment.Result) {
 }
 
 // salvage finishes a segment that could not be closed, as soon as the disk
-// allows, by the code that recovers after a crash.
+// allows, by the code that recovers after a crash. What it finds may reach
+// further than the disk had said: the gap after it starts where it ends.
 func (s *sink) salvage(g *writing) {
 	path := s.env.spool.path(s.rec.CameraID, g.id) + segment.PartSuffix
-	s.ledger.add("salvage", func(ctx context.Context) error { return s.env.recoverFile(ctx, path) })
+	reach := new(time.Time) // written and read by the ledger's goroutine only
+	s.reach = reach
+	s.ledger.add("salvage", func(ctx context.Context) error {
+		to, err := s.env.recoverFile(ctx, path)
+		*reach = latest(*reach, to)
+		return err
+	})
 }
 
 // lose opens a loss at `at`, or notes that the one that lasts has another cause
@@ -199,9 +207,16 @@ func (s *sink) lose(at time.Time, cause lieciba.GapCause, detail string) {
 	s.fresh = s.fresh && at.Equal(p.window.From)
 	g := lieciba.Gap{ID: lieciba.NewID[lieciba.GapID](at), RecordingID: s.rec.ID, CameraID: s.rec.CameraID, NodeID: s.env.cfg.Node,
 		From: at, Cause: cause, Detail: detail}
-	s.gap, s.resume = &g, time.Time{}
+	open := g
+	s.gap, s.resume = &open, time.Time{}
 	s.show(func(v *shown) { v.gapSince, v.gapCause = at, cause })
-	s.ledger.add("gap", func(ctx context.Context) error { return s.env.cfg.Catalog.PutGap(ctx, g) })
+	reach := s.reach
+	s.ledger.add("gap", func(ctx context.Context) error {
+		if reach != nil {
+			g.From = latest(g.From, *reach)
+		}
+		return s.env.cfg.Catalog.PutGap(ctx, g)
+	})
 	s.env.log.Warn("gap", "camera", s.rec.CameraID, "recording", s.rec.ID, "from", at, "cause", cause, "detail", detail)
 }
 

@@ -127,7 +127,8 @@ type spooled struct {
 	part bool
 }
 
-// files lists the segments in the spool. Left-over temporary files are removed.
+// files lists the segments in the spool. Temporary files and sidecars without
+// a segment, which a crash left, are removed.
 func (s *spool) files() ([]spooled, error) {
 	dirs, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -138,27 +139,46 @@ func (s *spool) files() ([]spooled, error) {
 		if !d.IsDir() || d.Name() == "aside" {
 			continue
 		}
-		list, err := os.ReadDir(filepath.Join(s.dir, d.Name()))
+		list, err := s.folder(filepath.Join(s.dir, d.Name()))
 		if err != nil {
-			return nil, durable.Error(err)
+			return nil, err
 		}
-		for _, f := range list {
-			path := filepath.Join(s.dir, d.Name(), f.Name())
-			if strings.HasSuffix(path, durable.TempSuffix) {
-				if err := s.disk.Remove(path); err != nil {
-					return nil, err
-				}
-				continue
-			}
-			part := strings.HasSuffix(path, ".mp4"+segment.PartSuffix)
-			if !part && !strings.HasSuffix(path, ".mp4") {
-				continue
-			}
+		out = append(out, list...)
+	}
+	return out, nil
+}
+
+// folder is files for one camera.
+func (s *spool) folder(dir string) ([]spooled, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, durable.Error(err)
+	}
+	var out []spooled
+	used, garbage := map[string]bool{}, []string{}
+	for _, f := range list {
+		path := filepath.Join(dir, f.Name())
+		whole, part := strings.CutSuffix(path, segment.PartSuffix)
+		switch {
+		case strings.HasSuffix(path, durable.TempSuffix):
+			garbage = append(garbage, path)
+		case strings.HasSuffix(whole, ".mp4"):
 			info, err := f.Info()
 			if err != nil {
 				return nil, durable.Error(err)
 			}
+			used[sidecarPath(whole)] = true
 			out = append(out, spooled{path: path, size: info.Size(), part: part})
+		}
+	}
+	for _, f := range list {
+		if path := filepath.Join(dir, f.Name()); strings.HasSuffix(path, ".json") && !used[path] {
+			garbage = append(garbage, path)
+		}
+	}
+	for _, path := range garbage {
+		if err := s.disk.Remove(path); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil

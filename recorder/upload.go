@@ -3,6 +3,7 @@ package recorder
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,9 @@ type uploader struct {
 	failing atomic.Bool
 	ups     atomic.Int64 // segments brought
 	errs    atomic.Int64
+
+	mu     sync.Mutex
+	unsure map[lieciba.SegmentID]lieciba.CameraID // verified perhaps, and still in the spool
 }
 
 // uploadList is how many segments are taken on at a time.
@@ -65,6 +69,9 @@ func (u *uploader) run(ctx context.Context) {
 // that the list was full. A store that does not answer ends the round; a
 // segment that can never be brought does not hold up the others.
 func (u *uploader) round(ctx context.Context) (more bool, err error) {
+	if err := u.sweep(ctx); err != nil {
+		return false, err
+	}
 	list, err := u.env.cfg.Catalog.UnverifiedSegments(ctx, u.env.cfg.Node, uploadList)
 	if err != nil {
 		return false, err
@@ -139,10 +146,44 @@ func (u *uploader) upload(ctx context.Context, s lieciba.Segment) error {
 	if sum != s.SHA256 {
 		return lieciba.Errorf(lieciba.CodeCorrupt, "segment %s reads back from the store with other bytes", s.ID)
 	}
-	if err := e.cfg.Catalog.VerifySegment(ctx, s.ID, obj.Ref); err != nil {
-		return err
+	err = e.cfg.Catalog.VerifySegment(ctx, s.ID, obj.Ref)
+	if err == nil {
+		err = e.spool.remove(s.CameraID, s.ID)
 	}
-	return e.spool.remove(s.CameraID, s.ID)
+	if err != nil {
+		u.doubt(s)
+	}
+	return err
+}
+
+// doubt notes a segment whose last steps failed: they may have taken effect.
+func (u *uploader) doubt(s lieciba.Segment) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.unsure == nil {
+		u.unsure = map[lieciba.SegmentID]lieciba.CameraID{}
+	}
+	u.unsure[s.ID] = s.CameraID
+}
+
+// sweep removes from the spool what turned out to be verified.
+func (u *uploader) sweep(ctx context.Context) error {
+	u.mu.Lock()
+	list := maps.Clone(u.unsure)
+	u.mu.Unlock()
+	for id, camera := range list {
+		row, err := u.env.cfg.Catalog.Segment(ctx, id)
+		if err == nil && row.State != lieciba.SegmentHashed {
+			err = u.env.spool.remove(camera, id)
+		}
+		if err != nil {
+			return err
+		}
+		u.mu.Lock()
+		delete(u.unsure, id)
+		u.mu.Unlock()
+	}
+	return nil
 }
 
 // complete moves recordings on whose segments are all verified.
