@@ -102,15 +102,16 @@ func (j *job) push(ctx context.Context, length time.Duration) error {
 	now := time.Now().In(lieciba.Riga)
 	start := now.Add(j.margins.Before).Truncate(time.Second).Add(2 * time.Second)
 	end := start.Add(length)
-	third := start.Add(length / 8).Truncate(time.Second)
+	// Sound is kept while candidates speak, and not while they read.
+	speaking := start.Add(min(length/8, 8*time.Second)).Truncate(time.Second)
 	j.sessions = j.sessions[:0]
 	for _, r := range rooms {
 		id := fmt.Sprintf("%s-%s", start.Format("2006-01-02T1504.05"), r.code)
 		doc := lieciba.SessionDocument{SourceVersion: 1, Room: r.code, Seats: 12,
 			StartsAt: start.Format(time.RFC3339), EndsAt: end.Format(time.RFC3339),
 			Parts: []lieciba.PartDocument{
-				{Kind: lieciba.PartReading, StartsAt: start.Format(time.RFC3339), EndsAt: third.Format(time.RFC3339)},
-				{Kind: lieciba.PartSpeaking, StartsAt: third.Format(time.RFC3339), EndsAt: end.Format(time.RFC3339)},
+				{Kind: lieciba.PartReading, StartsAt: start.Format(time.RFC3339), EndsAt: speaking.Format(time.RFC3339)},
+				{Kind: lieciba.PartSpeaking, StartsAt: speaking.Format(time.RFC3339), EndsAt: end.Format(time.RFC3339)},
 			}}
 		var s struct {
 			ID lieciba.SessionID `json:"id"`
