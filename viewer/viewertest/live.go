@@ -16,6 +16,8 @@ type LiveCamera struct {
 	gop   []lieciba.LiveFrame
 	feeds map[*liveFeed]struct{}
 	Joins int // how often it was joined, under mu
+
+	restart chan struct{}
 }
 
 type liveFeed struct {
@@ -103,7 +105,7 @@ func NewLiveSite() *LiveSite {
 // Add starts a camera that began its GOP `age` ago.
 func (s *LiveSite) Add(tb TB, name string, sound lieciba.AudioCodec, age time.Duration, padding ...int) *LiveCamera {
 	tb.Helper()
-	c := &LiveCamera{Camera: NewCamera(tb, name, sound, time.Now().Add(-age).UTC()), feeds: map[*liveFeed]struct{}{}}
+	c := &LiveCamera{Camera: NewCamera(tb, name, sound, time.Now().Add(-age).UTC()), feeds: map[*liveFeed]struct{}{}, restart: make(chan struct{})}
 	for _, n := range padding {
 		c.Padding = n
 	}
@@ -126,6 +128,10 @@ func (c *LiveCamera) start(tb TB) {
 			select {
 			case <-stop:
 				return
+			case <-c.restart:
+				c.Zero, c.count, c.sounds = time.Now().UTC().Truncate(time.Millisecond), 0, 0
+				c.give(c.video(), true)
+				continue
 			case <-timer.C:
 			}
 			c.give(c.video(), false)
@@ -134,4 +140,23 @@ func (c *LiveCamera) start(tb TB) {
 			}
 		}
 	}()
+}
+
+// Joined is how often the camera was joined.
+func (c *LiveCamera) Joined() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Joins
+}
+
+// PretendH265 lets the camera claim to send H.265, before anyone joins.
+func (c *LiveCamera) PretendH265() { c.Format.Video.Codec = lieciba.H265 }
+
+// Restart begins a new run: timestamps start anew with a key frame.
+func (c *LiveCamera) Restart(tb TB) {
+	tb.Helper()
+	select {
+	case c.restart <- struct{}{}:
+	case <-tb.Context().Done():
+	}
 }
