@@ -249,3 +249,6 @@ func (a *Archive) Grow(tb TB, c *Camera, rec lieciba.Recording) {
 		}
 	}()
 }
+
+// Dir holds the catalogue, the spool and, in media, the store.
+func (a *Archive) Dir() string { return a.dir }
