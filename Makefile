@@ -49,7 +49,7 @@ bench-record: build ## CPU and memory a stream, beside ffmpeg -c copy
 	go run ./recorder/bench
 
 screenshot: build ## the README's pictures, from a running demo
-	cd $(WEB) && node e2e/screenshot.mjs
+	cd $(WEB) && DEMO_DURATION=90s npm run --silent screenshot
 
 clean:
 	rm -rf bin $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html

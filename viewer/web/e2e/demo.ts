@@ -50,7 +50,7 @@ function written(dir: string, server: ChildProcess): Promise<void> {
 }
 
 export default async function setup() {
-  const { file, stop } = await startDemo(["--duration", "20m"]);
+  const { file, stop } = await startDemo(["--duration", process.env["DEMO_DURATION"] ?? "20m"]);
   process.env["LIECIBA_READY"] = file;
   return stop;
 }

@@ -3,6 +3,7 @@ import type { Camera } from "../lib/api";
 import { say, sayCode } from "../lib/i18n";
 import { Live, type LiveState } from "../lib/live";
 import { clockTime, length } from "../lib/time";
+import { Icon } from "./Icon";
 
 interface Props {
   camera: Camera;
@@ -52,7 +53,7 @@ export function Tile({ camera, number, large, audible, onEnlarge, onSound }: Pro
         {hasSound ? (
           <button class="plain" aria-pressed={audible} onClick={onSound} title={say("sound")}>
             <span class="hidden">{say("sound_of", { name: camera.name })}</span>
-            <span aria-hidden="true">{audible ? "🔊" : "🔇"}</span>
+            <Icon name={audible ? "sound" : "silent"} />
           </button>
         ) : (
           <span class="quiet">{say("no_sound")}</span>

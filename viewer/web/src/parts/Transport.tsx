@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { say } from "../lib/i18n";
+import { Icon, type IconName } from "./Icon";
 import type { Playback } from "../lib/playback";
 import { frameTime } from "../lib/time";
 
@@ -22,19 +23,19 @@ export function Transport({
   useTransportKeys(playback, run);
   const ready = playback.ready.value;
   const paused = playback.paused.value;
-  const button = (label: string, sign: string, act: () => Promise<void>, key: string) => (
+  const button = (label: string, sign: IconName, act: () => Promise<void>, key: string) => (
     <button disabled={!ready} onClick={() => run(act())} title={`${label} (${key})`} aria-label={label}>
-      <span aria-hidden="true">{sign}</span>
+      <Icon name={sign} />
     </button>
   );
   const move = (ms: number) => () => playback.seek(playback.at.value + ms);
   return (
     <div class="transport" role="toolbar" aria-label={say("keys")} data-ready={ready}>
-      {button(say("back_5"), "⏪", move(-5000), "←")}
-      {button(say("frame_back"), "◂", () => playback.step(-1), ",")}
-      {button(paused ? say("play") : say("pause"), paused ? "▶" : "⏸", () => playback.toggle(), "␣")}
-      {button(say("frame_forward"), "▸", () => playback.step(1), ".")}
-      {button(say("forward_5"), "⏩", move(5000), "→")}
+      {button(say("back_5"), "back", move(-5000), "←")}
+      {button(say("frame_back"), "frameBack", () => playback.step(-1), ",")}
+      {button(paused ? say("play") : say("pause"), paused ? "play" : "pause", () => playback.toggle(), "␣")}
+      {button(say("frame_forward"), "frameForward", () => playback.step(1), ".")}
+      {button(say("forward_5"), "forward", move(5000), "→")}
       <time class="figures clock">
         {frameTime(new Date(playback.at.value))} <span class="quiet">{say("tz")}</span>
       </time>
