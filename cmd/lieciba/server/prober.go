@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 
 	"lieciba"
 	"lieciba/api"
@@ -54,7 +55,7 @@ func (p prober) read(ctx context.Context, f onvif.Found) api.Found {
 	out := api.Found{Camera: told, NeedsCredentials: res.NeedsCredentials, Advice: advice(res), Err: err}
 	if res.Camera.Address != "" {
 		out.Camera = res.Camera
-		out.Camera.EndpointRef = f.EndpointRef
+		out.Camera.EndpointRef = firstOf(f.EndpointRef, res.Camera.EndpointRef) // a find by address tells none
 		out.Camera.Name = firstOf(out.Camera.Name, f.Name)
 		out.Camera.Maker = firstOf(out.Camera.Maker, f.Maker)
 		out.Camera.Model = firstOf(out.Camera.Model, f.Model)
@@ -64,7 +65,7 @@ func (p prober) read(ctx context.Context, f onvif.Found) api.Found {
 
 func (p prober) Probe(ctx context.Context, r api.ProbeRequest) (api.Probed, error) {
 	if !r.ONVIF {
-		return p.manual(r.URL)
+		return p.manual(ctx, r.URL)
 	}
 	t := onvif.Target{Address: r.Address}
 	if r.URL != "" {
@@ -78,8 +79,9 @@ func (p prober) Probe(ctx context.Context, r api.ProbeRequest) (api.Probed, erro
 }
 
 // manual makes a camera of one RTSP address; the recorder reads the rest from
-// the stream itself.
-func (p prober) manual(raw string) (api.Probed, error) {
+// the stream itself. It need not be switched on yet, but it must be one that the
+// recorder may dial.
+func (p prober) manual(ctx context.Context, raw string) (api.Probed, error) {
 	c, cred, err := onvif.Manual(onvif.ManualCamera{MainURL: raw})
 	if err != nil {
 		return api.Probed{}, err
@@ -87,10 +89,35 @@ func (p prober) manual(raw string) (api.Probed, error) {
 	if cred != (onvif.Credentials{}) {
 		return api.Probed{}, lieciba.Invalid("url", "holds a user name: give username and password as fields of their own")
 	}
+	if err := p.mayDial(ctx, c.Address); err != nil {
+		return api.Probed{}, err
+	}
 	return api.Probed{Camera: c}, nil
 }
 
+// dialTimeout bounds the attempt to reach a camera that is adopted by its stream.
+const dialTimeout = 3 * time.Second
+
+// mayDial refuses an address that lies outside of the camera networks after name
+// resolution. One that does not answer passes.
+func (p prober) mayDial(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := onvif.Dial(p.networks)(ctx, "tcp", address)
+	if err == nil {
+		return conn.Close()
+	}
+	if errors.Is(err, onvif.ErrNetwork) {
+		return &lieciba.Error{Code: lieciba.CodeInvalid, Field: "url", Cause: err,
+			Message: "the camera's address is outside the allowed camera networks: check it, or add its network to cameras.networks in the configuration"}
+	}
+	return nil
+}
+
 func (p prober) Snapshot(ctx context.Context, c lieciba.Camera, cred api.Credentials) ([]byte, error) {
+	if !c.ONVIF {
+		return nil, lieciba.Errorf(lieciba.CodeUnsupported, "the camera has no ONVIF service to ask for a snapshot: watch its live picture instead")
+	}
 	client, err := p.clients.For(c, onvif.Credentials(cred))
 	if err != nil {
 		return nil, err

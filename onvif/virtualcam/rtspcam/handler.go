@@ -18,8 +18,14 @@ func (s *Server) OnSetup(c *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, 
 	return s.serve(c.Conn, c.Request, c.Path)
 }
 
+// Failures counts the requests that came with wrong credentials.
+func (s *Server) Failures() int { return int(s.failures.Load()) }
+
 func (s *Server) serve(conn *gortsplib.ServerConn, req *base.Request, path string) (*base.Response, *gortsplib.ServerStream, error) {
 	if s.cfg.Username != "" && !conn.VerifyCredentials(req, s.cfg.Username, s.cfg.Password) {
+		if req.Header["Authorization"] != nil { // else the client has not been asked yet
+			s.failures.Add(1)
+		}
 		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
 	}
 	s.mu.Lock()

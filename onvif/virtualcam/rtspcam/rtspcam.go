@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
@@ -64,6 +65,8 @@ type Server struct {
 	stop   chan struct{}
 	done   sync.WaitGroup
 	close  sync.Once
+
+	failures atomic.Int64
 
 	mu      sync.Mutex
 	streams map[string]*stream // by path, without slash
