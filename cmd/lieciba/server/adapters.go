@@ -43,7 +43,9 @@ func (m monitor) CameraStatus(id lieciba.CameraID) (lieciba.CameraStatus, bool) 
 	if !ok {
 		return lieciba.CameraStatus{}, false
 	}
-	return cameraStatus(st, m.s.viewer.Stats().Live[id]), true
+	out := cameraStatus(st, m.s.viewer.Stats().Live[id])
+	out.Advice = append(out.Advice, m.s.events.advice(id)...)
+	return out, true
 }
 
 func cameraStatus(st recorder.CameraStatus, viewers int) lieciba.CameraStatus {

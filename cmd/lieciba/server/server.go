@@ -44,6 +44,7 @@ type Server struct {
 	recorder *recorder.Recorder
 	viewer   *viewer.Viewer
 	api      *api.Server
+	events   *events
 	uiBuilt  bool
 	listener net.Listener
 	closers  []func() error // in the order of opening
@@ -53,6 +54,7 @@ type Server struct {
 // again. The caller calls Run, then Close.
 func Open(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{cfg: o.Config, log: o.Log}
+	s.events = &events{s: s, active: map[lieciba.CameraID]map[onvif.EventKind]bool{}}
 	for _, step := range []func(context.Context) error{s.openNode, s.openStores, s.openRecorder, s.openViewer} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -156,6 +158,11 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	srv := &http.Server{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		s.events.run(ctx)
+	}()
 	recorded := make(chan error, 1)
 	go func() {
 		defer cancel()
@@ -176,6 +183,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}
+	<-heard
 	return errors.Join(err, <-recorded)
 }
 
