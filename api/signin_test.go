@@ -222,10 +222,8 @@ func TestThrottleCountsAttemptsUnderWay(t *testing.T) {
 		}
 	}
 	require.Equal(t, freeAttempts, let)
-	a := attempt{th, attemptKey{"berta", network("192.0.2.1")}}
 	for range 20 { // the server could not judge: never counted
-		var err error
-		a, err = th.begin("berta", "192.0.2.1", start)
+		a, err := th.begin("berta", "192.0.2.1", start)
 		require.NoError(t, err)
 		a.undo()
 	}

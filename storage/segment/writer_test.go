@@ -407,7 +407,7 @@ func TestEveryDiskStepMayFail(t *testing.T) {
 				return boom
 			})
 			path := filepath.Join(t.TempDir(), "s.mp4")
-			flushed, closed, r := faulty(t, disk, path)
+			flushed, r, closed := faulty(t, disk, path)
 			if step == "" {
 				require.NoError(t, closed, "no step left to fail")
 				require.Greater(t, nth, 10)
@@ -433,10 +433,10 @@ func TestEveryDiskStepMayFail(t *testing.T) {
 
 // faulty writes a segment on a disk that fails; it returns how many fragments
 // were reported durable, and what Close said.
-func faulty(t *testing.T, disk *durable.Disk, path string) (flushed int, closed error, r Result) {
+func faulty(t *testing.T, disk *durable.Disk, path string) (flushed int, r Result, closed error) {
 	w, err := Create(path, Params{IDs: testIDs(), Format: plainFormat(true), Disk: disk})
 	if err != nil {
-		return 0, err, r
+		return 0, r, err
 	}
 	for _, f := range plainStream(3, 25, true).frames {
 		if _, err := w.WriteFrame(f); err != nil {
@@ -446,7 +446,7 @@ func faulty(t *testing.T, disk *durable.Disk, path string) (flushed int, closed 
 	}
 	flushed = len(w.Fragments())
 	r, closed = w.Close(time.Time{})
-	return flushed, closed, r
+	return flushed, r, closed
 }
 
 func TestNTPKeepsMicroseconds(t *testing.T) {
