@@ -58,6 +58,7 @@ func TestPacerSpreadsABurst(t *testing.T) {
 		sent := make(chan bool, 1)
 		require.True(t, p.put(outFrame{Frame: frameOf(true, 564), ts: 1, done: func(ok bool) { sent <- ok }}))
 		require.True(t, <-sent)
+		synctest.Wait()
 		first := 0
 		for _, at := range w.at {
 			if at == 0 {
@@ -69,6 +70,7 @@ func TestPacerSpreadsABurst(t *testing.T) {
 
 		// The last packet is sent twice more, so that its loss is noticed.
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		require.Len(t, w.seqs, 566)
 		require.Equal(t, w.seqs[563], w.seqs[564])
 		require.Equal(t, w.seqs[563], w.seqs[565])
@@ -78,6 +80,7 @@ func TestPacerSpreadsABurst(t *testing.T) {
 		require.True(t, p.put(outFrame{Frame: frameOf(true, 300), ts: 2}))
 		require.True(t, p.put(outFrame{Frame: frameOf(false, 1), ts: 3, done: func(ok bool) { sent <- ok }}))
 		time.Sleep(time.Millisecond)
+		synctest.Wait()
 		p.clear()
 		require.False(t, <-sent)
 		cancel()

@@ -54,7 +54,7 @@ func (v *Viewer) Live(ctx context.Context, camera lieciba.CameraID, role lieciba
 	}
 	sub.peer = p
 	p.keyFrame = func(int) { sub.keyFrame(v) }
-	p.onEnd = func() { v.hub.release(stream) }
+	p.onEnd = func(bool) { v.hub.release(stream) }
 	media, err := mediaEngine([]codec{c}, codecs)
 	if err != nil {
 		v.release(p)

@@ -44,7 +44,8 @@ type peer struct {
 
 	keyFrame func(track int)   // a PLI or FIR came for a video track; may be nil
 	command  func(text []byte) // a message came from the page; may be nil
-	onEnd    func()            // everything has ended; may be nil
+	onEnd    func(began bool)  // everything has ended; began: the answer was given; may be nil
+	began    bool
 
 	mu      sync.Mutex
 	channel *webrtc.DataChannel

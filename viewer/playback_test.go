@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,10 @@ func TestPlaybackRefusals(t *testing.T) {
 	_, _, err = v.Playback(t.Context(), a.Session, examStart, o.SDP, "anna", nil)
 	require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err))
 	require.ErrorContains(t, err, "1 cameras")
+
+	broken := strings.ReplaceAll(offer, "a=fingerprint", "a=fingerpaint")
+	_, _, err = v.Playback(t.Context(), a.Session, examStart, broken, "anna", func([]viewer.Watched) { t.Error("it never began") })
+	require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err))
 
 	_, _, err = v.Playback(t.Context(), a.Session, examStart, newClient(t, clientOptions{h265Only: true}).offer(t), "anna", nil)
 	require.Equal(t, lieciba.CodeUnsupported, lieciba.CodeOf(err))

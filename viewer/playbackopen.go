@@ -21,8 +21,8 @@ type Watched struct {
 
 // Playback answers an offer with all cameras of an exam session in step, from
 // `at` on (zero: from the start). It returns once the answer is made; ctx bounds
-// that only. onEnd, if not nil, is called once when the playback has ended, for
-// the audit. Errors as Live; CodeNotFound: nothing of the session is on record.
+// that only. onEnd, if not nil, is called exactly once when a playback that began
+// has ended, for the audit. Errors as Live; CodeNotFound: nothing of the session is on record.
 func (v *Viewer) Playback(ctx context.Context, session lieciba.SessionID, at time.Time, offerSDP, owner string, onEnd func([]Watched)) (id, answer string, err error) {
 	if v.cfg.Catalog == nil || v.cfg.Source == nil {
 		return "", "", lieciba.Errorf(lieciba.CodeUnsupported, "this server keeps no archive")
@@ -42,8 +42,8 @@ func (v *Viewer) Playback(ctx context.Context, session lieciba.SessionID, at tim
 	b.peer = p
 	p.keyFrame = b.keyFrame
 	p.command = b.command
-	p.onEnd = func() {
-		if onEnd != nil {
+	p.onEnd = func(began bool) {
+		if began && onEnd != nil {
 			onEnd(b.watched())
 		}
 	}

@@ -81,7 +81,7 @@ func (v *Viewer) reserve(owner string, camera lieciba.CameraID, video []*track, 
 func (v *Viewer) release(p *peer) {
 	p.cancel()
 	if p.onEnd != nil {
-		p.onEnd()
+		p.onEnd(p.began)
 	}
 	v.mu.Lock()
 	for _, t := range p.tracks() {
@@ -113,6 +113,7 @@ func (v *Viewer) connect(ctx context.Context, p *peer, o offer, media *webrtc.Me
 		v.release(p)
 		return "", err
 	}
+	p.began = true
 	go func() {
 		defer v.release(p)
 		p.run(v.cfg.SetUp, body)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"lieciba"
@@ -65,6 +66,13 @@ const (
 )
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == watchFlag {
+		n, err := strconv.Atoi(os.Args[3])
+		if err == nil {
+			err = watch(os.Args[2], n)
+		}
+		log.Fatal(err)
+	}
 	h := &harness{ctx: context.Background()}
 	defer h.close()
 	site := viewertest.NewLiveSite()
@@ -99,6 +107,10 @@ func main() {
 	fmt.Printf("%-66s %8s %8s %8s %6s\n", "", "p50", "p95", "max", "n")
 	live(h, b, cam)
 	playback(h, b, start)
+	b.Eval(h, `hangUpAll()`, nil)
+	if err := load(h, v, cam); err != nil {
+		log.Print(err)
+	}
 }
 
 // live measures ten joins spread over the GOP, and the age of the picture.
