@@ -111,8 +111,8 @@ type probe struct {
 
 func ffprobe(t *testing.T, path string) probe {
 	t.Helper()
-	out, err := exec.Command("ffprobe", "-v", "error", "-count_packets", "-show_streams", "-of", "json", path).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	out, err := exec.Command("ffprobe", "-v", "fatal", "-count_packets", "-show_streams", "-of", "json", path).Output()
+	require.NoError(t, err)
 	var p probe
 	require.NoError(t, json.Unmarshal(out, &p), "%s", out)
 	return p

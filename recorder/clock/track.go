@@ -15,12 +15,14 @@ type Ticks int64
 var ErrJump = errors.New("the stream's clock jumped")
 
 const (
-	window     = 10 // seconds that the minimum filter looks back
-	settleTime = 250 * time.Millisecond
-	maxBack    = time.Second
-	maxEarly   = time.Second
-	maxLate    = 2 * time.Second
-	falseRate  = 0.003 // ratio error above which a clock is taken to run at another rate
+	window      = 10 // seconds that the minimum filter looks back
+	settleTime  = 250 * time.Millisecond
+	maxBack     = time.Second
+	measureTime = 5 * time.Second
+	maxEarly    = time.Second
+	maxLate     = 2 * time.Second
+	falseRate   = 0.003 // ratio error above which a clock is taken to run at another rate
+	plainlyOff  = 0.01  // the same, so far off that one window shows it
 )
 
 // Rate is how fast a track's RTP clock really runs: nominal Hz, and the
@@ -45,8 +47,10 @@ type Track struct {
 	settled  bool
 	slewedAt Ticks
 
-	buckets [window]bucket
-	late    time.Time // since when whole windows come late; zero if they do not
+	buckets  [window]bucket
+	second   int64     // of the last look at the trend
+	lastZero time.Time // of the last frame
+	late     time.Time // since when whole windows come late; zero if they do not
 }
 
 // bucket holds the smallest offset of one second of arrivals.
@@ -92,7 +96,7 @@ func Duration(n Ticks, hz int) time.Duration {
 func (t *Track) Observe(rtp uint32, arrival time.Time) (Ticks, error) {
 	if !t.started {
 		t.started, t.lastRTP = true, rtp
-		t.first, t.estimate = arrival, arrival
+		t.first, t.estimate, t.lastZero = arrival, arrival, arrival
 		t.put(arrival, arrival, 0)
 		return 0, nil
 	}
@@ -109,7 +113,18 @@ func (t *Track) Observe(rtp uint32, arrival time.Time) (Ticks, error) {
 		t.settle(arrival, zero)
 		return ticks, nil
 	}
-	if early := t.estimate.Sub(zero); early > maxEarly {
+	if s := arrival.Unix(); s != t.second {
+		t.second = s
+		if slope, full := t.trend(arrival); full && math.Abs(slope) > plainlyOff {
+			return ticks, fmt.Errorf("%w: its clock runs at %.1f %% of true time", ErrJump, 100*(1-slope))
+		}
+	}
+	leap := t.lastZero.Sub(zero)
+	t.lastZero = zero
+	// A counter that leaps is told from one that runs fast, whose rate takes a
+	// few seconds to measure.
+	measuring := leap < maxEarly/2 && arrival.Sub(t.first) < measureTime
+	if early := t.estimate.Sub(zero); early > maxEarly && !measuring {
 		return ticks, fmt.Errorf("%w: its timestamps went ahead by %s", ErrJump, early.Round(time.Millisecond))
 	}
 	return ticks, t.follow(ticks, arrival)
@@ -175,24 +190,49 @@ func (t *Track) Time(n Ticks) time.Time {
 	return t.estimate.Add(t.Duration(n)).UTC().Truncate(time.Microsecond)
 }
 
+// trend is how fast the smallest offsets of the past seconds grow, in seconds a
+// second, 0 if they do not grow steadily: congestion wanders, a false rate goes
+// straight. full tells that it rests on a whole window.
+func (t *Track) trend(now time.Time) (slope float64, full bool) {
+	var list []bucket
+	for s := now.Unix() - window + 1; s < now.Unix(); s++ {
+		b := t.buckets[((s%window)+window)%window]
+		if b.second == s && !b.zero.IsZero() {
+			list = append(list, b)
+		}
+	}
+	if len(list) < 3 {
+		return 0, false
+	}
+	at := func(b bucket) time.Time { return b.zero.Add(t.Duration(b.ticks)) } // its arrival
+	first, last := list[0], list[len(list)-1]
+	slope = float64(last.zero.Sub(first.zero)) / float64(at(last).Sub(at(first)))
+	for i, b := range list[1:] {
+		step := float64(b.zero.Sub(list[i].zero)) / float64(at(b).Sub(at(list[i])))
+		if math.Abs(step-slope) > math.Abs(slope)/2 {
+			return 0, false
+		}
+	}
+	return slope, len(list) == window-1
+}
+
 // NextRate is what the next run of this track should assume: the nominal rate,
-// or the measured one if this run was long enough to show that its clock runs
-// false by more than 3,000 ppm.
+// or the measured one if this run showed that its clock runs false by more than
+// 3,000 ppm.
 func (t *Track) NextRate(now time.Time) Rate {
-	if !t.started || t.late.IsZero() || now.Sub(t.first) < window*time.Second {
+	if !t.started {
 		return t.rate
 	}
-	// The last window's minimum against the first: both waited least.
-	last := t.minimum(now)
-	stream := t.Duration(last.ticks)
-	if stream < time.Second {
+	slope, _ := t.trend(now)
+	if !t.late.IsZero() && now.Sub(t.first) >= window*time.Second && slope == 0 {
+		// The last window's minimum against the first: both waited least.
+		last := t.minimum(now)
+		slope = float64(last.zero.Sub(t.origin)) / float64(last.zero.Sub(t.origin)+t.Duration(last.ticks))
+	}
+	if math.Abs(slope) < falseRate || slope > 0.9 {
 		return t.rate
 	}
-	ratio := 1 + float64(last.zero.Sub(t.origin))/float64(stream)
-	next := Rate{Hz: t.rate.Hz, Scale: t.rate.Scale * ratio}
-	if math.Abs(ratio-1) < falseRate {
-		return t.rate
-	}
+	next := Rate{Hz: t.rate.Hz, Scale: t.rate.Scale / (1 - slope)}
 	if math.Abs(next.Scale-1) < falseRate {
 		next.Scale = 1
 	}

@@ -1,0 +1,185 @@
+package recorder
+
+import (
+	"bufio"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+	"lieciba/storage/segment"
+)
+
+// frames reads all video frames of a stored segment.
+func (h *house) frames(s lieciba.Segment) []lieciba.Frame {
+	h.t.Helper()
+	full, err := h.catalog.SegmentAt(ctxb, s.RecordingID, s.From)
+	require.NoError(h.t, err)
+	head := make([]byte, s.InitSize)
+	require.NoError(h.t, h.media.ReadRange(ctxb, s.Media, head, 0))
+	in, err := segment.ParseInit(head)
+	require.NoError(h.t, err)
+	var out []lieciba.Frame
+	for _, fr := range full.Fragments {
+		b := make([]byte, fr.Size)
+		require.NoError(h.t, h.media.ReadRange(ctxb, s.Media, b, fr.Offset))
+		frames, err := segment.ParseFragment(b, in)
+		require.NoError(h.t, err)
+		for _, f := range frames {
+			if f.Track == lieciba.TrackVideo {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// record records one camera at url for d and returns the recording.
+func record(t *testing.T, url string, d time.Duration, during func(begin time.Time), edit func(*lieciba.ExamSession), tune ...func(*Config)) (*house, held) {
+	t.Helper()
+	h := newHouse(t, 0)
+	h.room(0)
+	h.tune = func(c *Config) {
+		c.SegmentLength = 3 * time.Second
+		for _, f := range tune {
+			f(c)
+		}
+	}
+	cam := h.addCamera(url)
+	h.assign(cam, h.rooms[0], h.now().Add(-time.Hour))
+	r, stop := h.start()
+	ready := time.Now().Add(30 * time.Second)
+	for { // a stranger may take seconds to start
+		if st, _ := r.CameraStatus(cam.ID); st.Connected {
+			break
+		}
+		require.True(t, time.Now().Before(ready), "no picture from %s: %+v", url, r.Stats().Cameras)
+		time.Sleep(50 * time.Millisecond)
+	}
+	begin := h.now().Add(1500 * time.Millisecond)
+	id := h.session(h.rooms[0], begin, begin.Add(d), edit)
+	r.Refresh()
+	if during != nil {
+		during(begin)
+	}
+	x := h.settled(r, id, 1)[0]
+	stop()
+	h.checkFiles(t, x)
+	return h, x
+}
+
+func TestNALUnitsOfTheCameraAreOnRecord(t *testing.T) {
+	for _, c := range []struct {
+		codec   lieciba.VideoCodec
+		bframes int
+	}{{lieciba.H264, 0}, {lieciba.H264, 2}, {lieciba.H265, 0}, {lieciba.H265, 2}} {
+		t.Run(string(c.codec)+map[int]string{0: "", 2: " with B-frames"}[c.bframes], func(t *testing.T) {
+			t.Parallel()
+			pictures := order(film(t, c.codec, map[int]string{0: "0", 2: "2"}[c.bframes]), c.bframes, 25)
+			cam, url := startFileCamera(t, c.codec, 1, pictures)
+			h, x := record(t, url, 8*time.Second, nil, nil)
+			require.Empty(t, x.gaps)
+			cam.identical(t, h, x)
+			last := int64(-1 << 62)
+			for _, s := range x.segments {
+				for _, f := range h.frames(s) {
+					require.Greater(t, f.DTS, last)
+					last = f.DTS
+				}
+			}
+		})
+	}
+}
+
+func TestCameraThatChangesItsSSRC(t *testing.T) {
+	_, url := startFileCamera(t, lieciba.H264, 1, order(film(t, lieciba.H264, "0"), 0, 25))
+	d := &ssrcDialer{}
+	_, x := record(t, url, 8*time.Second, func(begin time.Time) {
+		time.Sleep(time.Until(begin.Add(4 * time.Second)))
+		d.add.Store(1)
+	}, nil, func(c *Config) { c.Dial = d.dial })
+	require.Equal(t, []lieciba.GapCause{lieciba.CauseCameraRestarted}, causes(x))
+	require.Less(t, x.cover.Missing, 3*time.Second)
+}
+
+func TestParameterSetsThatChangeInMidStream(t *testing.T) {
+	a := order(film(t, lieciba.H264, "0"), 0, 25)[:100]
+	b := order(film(t, lieciba.H264, "2"), 2, 25)[:100] // another profile, so another SPS
+	cam, url := startFileCamera(t, lieciba.H264, 1, a, b)
+	h, x := record(t, url, 10*time.Second, nil, nil)
+	require.Less(t, x.cover.Missing, 200*time.Millisecond, "the key frame that brings the new sets starts the new run")
+	runs, err := h.catalog.Runs(ctxb, x.ID)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(runs), 3)
+	cam.identical(t, h, x)
+}
+
+func TestCameraThatDeclaresAFalseRate(t *testing.T) {
+	// Its RTP clock runs at 84 %: a peer shows 10 s of phantom gaps a minute for that.
+	_, url := startFileCamera(t, lieciba.H264, 0.84, order(film(t, lieciba.H264, "0"), 0, 25))
+	h, x := record(t, url, 45*time.Second, nil, nil)
+	require.LessOrEqual(t, len(x.gaps), 1, "one to find out")
+	require.Less(t, x.cover.Missing, 3*time.Second)
+	last := x.segments[len(x.segments)-2]
+	frames := h.frames(last)
+	require.InDelta(t, 0.04, frames[len(frames)-1].Time.Sub(frames[0].Time).Seconds()/float64(len(frames)-1), 0.001)
+}
+
+// gstreamer starts a camera that nobody here wrote and returns its address.
+func gstreamer(t *testing.T, pipeline string) string {
+	t.Helper()
+	const script = `
+import sys, gi
+gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstRtspServer, GLib
+Gst.init(None)
+server = GstRtspServer.RTSPServer(); server.set_address("127.0.0.1"); server.set_service("0")
+factory = GstRtspServer.RTSPMediaFactory(); factory.set_launch("( " + sys.argv[1] + " )"); factory.set_shared(True)
+server.get_mount_points().add_factory("/cam", factory)
+server.attach(None)
+print(server.get_bound_port(), flush=True)
+GLib.MainLoop().run()`
+	cmd := exec.Command("/usr/bin/python3", "-c", script, pipeline)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start(), "GStreamer's RTSP server is needed: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi")
+	t.Cleanup(func() {
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait() // killed
+	})
+	port, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err, "GStreamer's RTSP server did not start: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav")
+	return "rtsp://127.0.0.1:" + strings.TrimSpace(port) + "/cam"
+}
+
+func TestGStreamerCameras(t *testing.T) {
+	for name, c := range map[string]struct {
+		pipeline string
+		video    lieciba.VideoCodec
+		audio    lieciba.AudioCodec
+	}{
+		"H.264 with AAC": {"videotestsrc is-live=1 ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay0 pt=96 audiotestsrc is-live=1 freq=1000 ! audioconvert ! avenc_aac ! rtpmp4gpay name=pay1 pt=97", lieciba.H264, lieciba.AAC},
+		"H.265":          {"videotestsrc is-live=1 ! video/x-raw,width=320,height=240,framerate=25/1 ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph265pay name=pay0 pt=96 config-interval=-1", lieciba.H265, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, x := record(t, gstreamer(t, c.pipeline), 12*time.Second, nil, func(s *lieciba.ExamSession) {
+				s.Parts = []lieciba.Part{{ID: lieciba.NewID[lieciba.PartID](s.StartsAt), Kind: lieciba.PartSpeaking, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Sound: true, State: lieciba.PartPlanned}}
+			})
+			require.Empty(t, x.gaps)
+			require.Equal(t, 12*time.Second, x.cover.Recorded)
+			for _, s := range x.segments {
+				require.Equal(t, c.video, s.Video)
+				require.Equal(t, c.audio, s.Audio)
+			}
+			last := x.segments[len(x.segments)-1]
+			require.Equal(t, lieciba.ClockGood, last.ClockQuality, "its sender reports are understood")
+			require.Less(t, last.ClockOffset.Abs(), 250*time.Millisecond, "the same machine's clock")
+			frames, total := h.checkFiles(t, x)
+			require.InDelta(t, 25, float64(frames)/total.Seconds(), 0.5)
+		})
+	}
+}
