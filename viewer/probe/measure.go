@@ -162,7 +162,7 @@ func (b *Playback) counts() map[string]int {
 }
 
 // shownSince reports whether a mapping newer than seq came and every camera
-// with a picture has shown a frame under it.
+// that has a picture there has shown a frame under it.
 func (b *Playback) shownSince(seq int) bool {
 	b.mu.Lock()
 	now, expected := b.seq, 0
@@ -179,8 +179,11 @@ func (b *Playback) shownSince(seq int) bool {
 	for camera, t := range tracks {
 		f, n, _ := t.frame()
 		b.mu.Lock()
-		list := b.maps[camera]
+		list, gone := b.maps[camera], b.gone[camera]
 		b.mu.Unlock()
+		if gone {
+			continue // its last picture stays, as the page says
+		}
 		if n == 0 || len(list) == 0 || int32(f.rtp-list[0].first) < 0 {
 			return false
 		}

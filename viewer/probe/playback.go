@@ -22,6 +22,7 @@ type Playback struct {
 	heard   message              // the "ready" event
 	maps    map[string][]mapping // by camera, newest first
 	seq     int
+	gone    map[string]bool // cameras that have nothing on record here
 	waits   map[int]chan message
 	next    int
 	bell    chan struct{} // closed and renewed at each event
@@ -45,6 +46,7 @@ type message struct {
 	Seq   int            `json:"seq"`
 	Rate  float64        `json:"rate"`
 	At    time.Time      `json:"at"`
+	Cam   string         `json:"camera"`
 	Cams  []struct {
 		Camera string         `json:"camera"`
 		Mid    string         `json:"mid"`
@@ -64,7 +66,7 @@ func (c *Client) Playback(ctx context.Context, session lieciba.SessionID, at tim
 	if err != nil {
 		return nil, err
 	}
-	b := &Playback{peer: p, byMid: map[string]*track{}, maps: map[string][]mapping{},
+	b := &Playback{peer: p, byMid: map[string]*track{}, maps: map[string][]mapping{}, gone: map[string]bool{},
 		waits: map[int]chan message{}, bell: make(chan struct{})}
 	p.pc.OnTrack(b.onTrack)
 	if b.control, err = p.pc.CreateDataChannel("control", nil); err != nil {
@@ -141,6 +143,8 @@ func (b *Playback) onMessage(raw []byte) {
 	switch {
 	case m.Ev == "ready":
 		b.heard = m
+	case m.Ev == "gap", m.Ev == "gap_end":
+		b.gone[m.Cam] = m.Ev == "gap"
 	case m.Ev == "map":
 		b.seq = m.Seq
 		for _, t := range m.Tracks {
