@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,16 +21,24 @@ import (
 // farEnd is a track's far end: it notes what was sent when.
 type farEnd struct {
 	webrtc.TrackLocalWriter
+	mu   sync.Mutex
 	at   []time.Duration
 	seqs []uint16
 	zero time.Time
-	size int
+}
+
+// look returns what was sent so far.
+func (w *farEnd) look() ([]time.Duration, []uint16) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.at), slices.Clone(w.seqs)
 }
 
 func (w *farEnd) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.at = append(w.at, time.Since(w.zero))
 	w.seqs = append(w.seqs, h.SequenceNumber)
-	w.size += len(payload)
 	return len(payload), nil
 }
 
@@ -59,21 +69,23 @@ func TestPacerSpreadsABurst(t *testing.T) {
 		require.True(t, p.put(outFrame{Frame: frameOf(true, 564), ts: 1, done: func(ok bool) { sent <- ok }}))
 		require.True(t, <-sent)
 		synctest.Wait()
+		times, _ := w.look()
 		first := 0
-		for _, at := range w.at {
+		for _, at := range times {
 			if at == 0 {
 				first++
 			}
 		}
 		require.InDelta(t, pacerDepth/1000, first, 2, "what may leave at once")
-		require.InDelta(t, 0.5, w.at[len(w.at)-1].Seconds(), 0.01, "the rest at the pace")
+		require.InDelta(t, 0.5, times[len(times)-1].Seconds(), 0.01, "the rest at the pace")
 
 		// The last packet is sent twice more, so that its loss is noticed.
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		require.Len(t, w.seqs, 566)
-		require.Equal(t, w.seqs[563], w.seqs[564])
-		require.Equal(t, w.seqs[563], w.seqs[565])
+		_, seqs := w.look()
+		require.Len(t, seqs, 566)
+		require.Equal(t, seqs[563], seqs[564])
+		require.Equal(t, seqs[563], seqs[565])
 
 		// What waits is dropped by clear, and whoever waits for it is told.
 		p.setRate(8_000)

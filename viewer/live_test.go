@@ -270,3 +270,17 @@ func TestBadOffers(t *testing.T) {
 	}
 	require.Empty(t, v.Stats().Live, "nothing is left behind")
 }
+
+func TestSoundThatCannotBePlayedIsSaid(t *testing.T) {
+	site := viewertest.NewLiveSite()
+	cam := site.Add(t, "A", lieciba.AAC, time.Second)
+	he := *cam.Format.Audio
+	he.Config = []byte{0x2b, 0x11, 0x88, 0x00} // HE-AAC, explicit (ISO/IEC 14496-3, 1.6.2.1)
+	cam.SetSound(&he)
+	v := newViewer(t, viewer.Config{Live: site})
+	c := newClient(t, clientOptions{})
+	require.NoError(t, c.dial(t, live(v, cam.ID, "anna")))
+	e := must(t, c.events, func(e map[string]any) bool { return e["kind"] == "sound_error" })
+	require.Contains(t, e["text"], "AAC-LC")
+	must(t, c.video, func(p *rtp.Packet) bool { return p.Marker })
+}

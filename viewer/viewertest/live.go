@@ -160,3 +160,10 @@ func (c *LiveCamera) Restart(tb TB) {
 	case <-tb.Context().Done():
 	}
 }
+
+// SetSound changes what the camera claims to send, before anyone joins.
+func (c *LiveCamera) SetSound(f *lieciba.AudioFormat) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Format.Audio = f
+}
