@@ -39,7 +39,7 @@ type Config struct {
 
 	MaxViewers  int           // connections at once; default 200
 	MaxPerOwner int           // of one owner; default 40
-	ReadAhead   int           // bytes of media that one playback keeps in memory; default 96 MiB
+	ReadAhead   int           // bytes of media that one playback keeps in memory; default 32 MiB
 	BurstRate   int           // bits a second at which a burst is sent, per track; default 20,000,000
 	SetUp       time.Duration // from answer to connected; default 20 s
 	LiveJoin    time.Duration // how long a camera may take to give its first frame; default 8 s
@@ -60,7 +60,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.MaxViewers, 200)
 	set(&c.MaxPerOwner, 40)
-	set(&c.ReadAhead, 96<<20)
+	set(&c.ReadAhead, 32<<20)
 	set(&c.BurstRate, 20_000_000)
 	wait(&c.SetUp, 20*time.Second)
 	wait(&c.LiveJoin, 8*time.Second)

@@ -203,7 +203,9 @@ func (b *playback) queue(now time.Time, s play.Send) {
 		}
 		return
 	}
-	b.pending = append(b.pending, sendFrame{s.Camera, outFrame{Frame: c.pack.Packetize(s.Frame), ts: s.TS, wall: now}})
+	if f := c.pack.Packetize(s.Frame); len(f.Payloads) > 0 {
+		b.pending = append(b.pending, sendFrame{s.Camera, outFrame{Frame: f, ts: s.TS, wall: now}})
+	}
 }
 
 // put queues the pending frames. A command that waits for them is answered when

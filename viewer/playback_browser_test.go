@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +21,6 @@ type theatre struct {
 	*viewertest.Archive
 	browser *viewertest.Browser
 	cams    []*viewertest.Camera
-
-	mu      sync.Mutex
 	watched chan []viewer.Watched
 }
 

@@ -54,6 +54,17 @@ func (p *Packetizer) select264(f lieciba.Frame) [][]byte {
 	return sets
 }
 
+// unreferenced264 reports whether no slice of the frame is referred to:
+// nal_ref_idc 0 (ITU-T H.264 section 7.4.1).
+func unreferenced264(f lieciba.Frame) bool {
+	for _, u := range f.Units {
+		if len(u) > 0 && u[0]&0x1f >= 1 && u[0]&0x1f <= 5 && u[0]&0x60 != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // aggregate264 makes a STAP-A (RFC 6184 section 5.7.1).
 func aggregate264(units [][]byte, size int) []byte {
 	out := make([]byte, 1, size)

@@ -3,7 +3,9 @@
 // once and shared by every viewer; only RTP headers differ between them.
 //
 // What the browser does not need is left out on the way out only: access unit
-// delimiters and filler. Parameter sets are put before every key frame.
+// delimiters and filler, and in a stream with B-frames the H.264 frames that no
+// other refers to, because browsers show frames in the order of arrival.
+// Parameter sets are put before every key frame.
 package packet
 
 import "lieciba"
@@ -26,6 +28,8 @@ type Frame struct {
 type Packetizer struct {
 	codec         lieciba.VideoCodec
 	vps, sps, pps []byte
+	newest        int64 // PTS
+	reorders      bool  // frames come in another order than they are shown: B-frames
 }
 
 // New starts a packetizer with the parameter sets of the format.
@@ -34,15 +38,30 @@ func New(f lieciba.VideoFormat) *Packetizer {
 }
 
 // Packetize returns the payloads of one video frame. The frame's units are not
-// changed; payloads may alias them. A frame without any slice has no payloads.
+// changed; payloads may alias them. A frame that is left out has no payloads.
 func (p *Packetizer) Packetize(f lieciba.Frame) Frame {
 	w := writer{}
+	if p.disposable(f) {
+		return Frame{Frame: f}
+	}
 	if p.codec == lieciba.H265 {
 		w.write(p.select265(f), aggregate265, fragment265)
 	} else {
 		w.write(p.select264(f), aggregate264, fragment264)
 	}
 	return Frame{Frame: f, Payloads: w.payloads, Bytes: w.bytes}
+}
+
+// disposable reports whether the frame is one that a stream with B-frames can
+// do without. The first such frame gives the stream away.
+func (p *Packetizer) disposable(f lieciba.Frame) bool {
+	back := !f.Key && f.PTS < p.newest
+	p.newest = max(p.newest, f.PTS)
+	if f.Key {
+		p.newest = f.PTS
+	}
+	p.reorders = p.reorders || back || f.DTS != f.PTS
+	return p.reorders && p.codec == lieciba.H264 && !f.Key && unreferenced264(f)
 }
 
 // writer collects the payloads of one frame.

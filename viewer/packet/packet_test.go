@@ -104,6 +104,20 @@ func unpack265(t *testing.T, units [][]byte, p []byte) [][]byte {
 	return units
 }
 
+func TestBFramesAreLeftOut(t *testing.T) {
+	p := New(lieciba.VideoFormat{Codec: lieciba.H264})
+	frame := func(header byte, pts int64) int {
+		return len(p.Packetize(lieciba.Frame{Key: header == 0x65, PTS: pts, DTS: pts, Units: [][]byte{unit([]byte{header}, 100, 1)}}).Payloads)
+	}
+	require.Equal(t, 1, frame(0x65, 0))
+	require.Equal(t, 1, frame(0x01, 3600), "without B-frames every frame is sent, referred to or not")
+	require.Equal(t, 1, frame(0x61, 14400))
+	require.Equal(t, 0, frame(0x01, 7200), "goes back in time: a B-frame")
+	require.Equal(t, 0, frame(0x01, 10800))
+	require.Equal(t, 1, frame(0x61, 25200))
+	require.Equal(t, 1, frame(0x65, 28800))
+}
+
 func TestEmptyUnits(t *testing.T) {
 	p := New(lieciba.VideoFormat{Codec: lieciba.H264})
 	require.Empty(t, p.Packetize(lieciba.Frame{Key: true, Units: [][]byte{nil, {0x09, 0x10}}}).Payloads)
