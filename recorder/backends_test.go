@@ -29,6 +29,7 @@ func serverHouse(t *testing.T) (*house, *storagetest.MinIOServer) {
 }
 
 func TestStoreIsAwayForAWhile(t *testing.T) {
+	t.Parallel()
 	h, server := serverHouse(t)
 	h.move(t, small(rtspcam.Config{Audio: lieciba.AAC}), small(rtspcam.Config{}))
 	r, stop := h.start()

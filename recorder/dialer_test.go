@@ -96,3 +96,11 @@ func cut(line []byte) (k, v string, ok bool) {
 	}
 	return "", "", false
 }
+
+// countingDialer counts connections.
+type countingDialer struct{ n atomic.Int64 }
+
+func (d *countingDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.n.Add(1)
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}

@@ -139,6 +139,7 @@ func (h *house) checkFiles(t *testing.T, x held) (frames int, total time.Duratio
 }
 
 func TestTwoRealCamerasWithSoundAndAnOutage(t *testing.T) {
+	t.Parallel()
 	h, cams := realHouse(t, small(rtspcam.Config{Audio: lieciba.AAC, Username: "admin", Password: "p@ss:/w%rd ā"}), small(rtspcam.Config{Audio: lieciba.PCMU}))
 	h.assign(h.cameras[1], h.rooms[0], h.now().Add(-time.Hour/2)) // both watch one room
 	secrets := &secretBox{password: "p@ss:/w%rd ā"}
@@ -187,6 +188,7 @@ func TestTwoRealCamerasWithSoundAndAnOutage(t *testing.T) {
 }
 
 func TestCameraRestartsWithAnotherSPS(t *testing.T) {
+	t.Parallel()
 	h, cams := realHouse(t, small(rtspcam.Config{}))
 	r, stop := h.start()
 	begin := h.now().Add(2 * time.Second)
@@ -211,6 +213,7 @@ func TestCameraRestartsWithAnotherSPS(t *testing.T) {
 }
 
 func TestLiveFeedStartsWithTheCurrentGOP(t *testing.T) {
+	t.Parallel()
 	h, cams := realHouse(t, small(rtspcam.Config{}))
 	h.tune = func(c *Config) { c.Linger = 300 * time.Millisecond }
 	r, stop := h.start()
@@ -271,6 +274,7 @@ func TestLiveFeedStartsWithTheCurrentGOP(t *testing.T) {
 }
 
 func TestGrowingSegmentCanBeRead(t *testing.T) {
+	t.Parallel()
 	h, _ := realHouse(t, small(rtspcam.Config{}))
 	h.tune = func(c *Config) { c.SegmentLength = time.Hour }
 	r, stop := h.start()

@@ -62,6 +62,7 @@ func (h *house) grown(t *testing.T, bytes int64) string {
 }
 
 func TestKilledServerLosesAtMostTheLastFragment(t *testing.T) {
+	t.Parallel()
 	h, _ := realHouse(t, small(rtspcam.Config{Audio: lieciba.PCMA}))
 	begin := h.now().Add(3 * time.Second)
 	id := h.session(h.rooms[0], begin, begin.Add(16*time.Second), nil)
