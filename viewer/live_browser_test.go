@@ -61,13 +61,7 @@ func TestLiveInChromium(t *testing.T) {
 		`, &got)
 		require.Greater(t, got.Tone, 0.8)
 		requireLiveOrder(t, got.Frames)
-		near := 0
-		for i, f := range got.Frames[60:] {
-			if w := got.Walls[60+i]; w != nil && *w-float64(*f.MS) < 2 && *w-float64(*f.MS) > -2 {
-				near++
-			}
-		}
-		require.Equal(t, 40, near, "the info channel's wall clock is that of the pixels")
+		requireWalls(t, got.Frames[60:], got.Walls[60:])
 		require.Equal(t, "playing", got.States[0].Kind)
 		b.Eval(t, `hangUpAll()`, nil)
 	}
@@ -92,4 +86,20 @@ func requireLiveOrder(t *testing.T, frames []shown) {
 		}
 	}
 	require.Greater(t, step, 20, "the camera's frames in order, one by one")
+}
+
+// requireWalls: the wall clock that the data channel gives is that of the
+// pixels. A callback may name one frame while the next is on screen already.
+func requireWalls(t *testing.T, frames []shown, walls []*float64) {
+	t.Helper()
+	exact := 0
+	for i, f := range frames {
+		require.NotNil(t, f.MS, "frame %d is broken", i)
+		require.NotNil(t, walls[i], "frame %d has no wall clock", i)
+		require.InDelta(t, *f.MS, *walls[i], viewertest.FrameMs+2)
+		if d := *walls[i] - float64(*f.MS); d > -2 && d < 2 {
+			exact++
+		}
+	}
+	require.Greater(t, exact, len(frames)*2/3)
 }
