@@ -36,7 +36,7 @@ var floors = []struct {
 	{"lieciba/recorder", 3},
 	{"lieciba/viewer", 3},
 	{"lieciba/viewer/viewertest", 4}, // for tests and the benchmark: shows virtual pictures
-	{"lieciba/viewer/bench", 4},
+	{"lieciba/viewer/bench", 5},
 	{"lieciba/onvif", 3},
 	{"lieciba/api", 3},
 	{"lieciba/cmd", 4},
