@@ -1,20 +1,36 @@
 package rtspcam
 
-import (
-	"net"
-	"sync"
-	"time"
-)
+import "time"
+
+// faults is what the streams do wrong on purpose.
+type faults struct {
+	frozen     bool
+	still      bool
+	stillSince time.Time
+	skew       time.Duration // camera clock minus real time
+	loss       float64       // share of RTP packets that are not sent
+	reorder    float64       // share of RTP packets that change places with the one before
+	noReports  bool
+	delay      time.Duration // before an answer
+	lockout    int           // wrong passwords after which nobody is let in; 0: never
+}
+
+func (s *Server) misbehave(change func(*faults)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.faults)
+}
 
 // Disconnect breaks every connection and refuses new ones for d, as a pulled
 // cable and a power cut do.
-func (s *Server) Disconnect(d time.Duration) { s.gate.shut(d) }
+func (s *Server) Disconnect(d time.Duration) { s.gate.Shut(d) }
 
 // Freeze stops or resumes sending while connections stay open.
-func (s *Server) Freeze(on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.frozen = on
+func (s *Server) Freeze(on bool) { s.misbehave(func(f *faults) { f.frozen = on }) }
+
+// FreezePicture keeps sending, and shows one instant for as long as it is on.
+func (s *Server) FreezePicture(on bool) {
+	s.misbehave(func(f *faults) { f.still, f.stillSince = on, time.Now() })
 }
 
 // SetClockSkew sets the camera's clock ahead of real time: sender reports tell
@@ -22,17 +38,36 @@ func (s *Server) Freeze(on bool) {
 func (s *Server) SetClockSkew(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.skew = d
+	s.faults.skew = d
 	for _, st := range s.streams {
 		st.report = time.Time{} // told with the next frame
 	}
 }
 
 // SetLoss drops that share of RTP packets before they are sent, 0 to 1.
-func (s *Server) SetLoss(share float64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.loss = share
+func (s *Server) SetLoss(share float64) { s.misbehave(func(f *faults) { f.loss = share }) }
+
+// SetReorder makes that share of RTP packets of a frame, 0 to 1, change places
+// with the one before.
+func (s *Server) SetReorder(share float64) { s.misbehave(func(f *faults) { f.reorder = share }) }
+
+// SetReports turns sender reports off and on again; they are on at first.
+func (s *Server) SetReports(on bool) { s.misbehave(func(f *faults) { f.noReports = !on }) }
+
+// SetDelay makes DESCRIBE and SETUP wait for d before they are answered.
+func (s *Server) SetDelay(d time.Duration) { s.misbehave(func(f *faults) { f.delay = d }) }
+
+// SetLockout refuses the right password too once n wrong ones came; 0 ends it
+// and forgets them.
+func (s *Server) SetLockout(n int) {
+	s.misbehave(func(f *faults) { f.lockout = n })
+	s.failures.Store(0)
+}
+
+// SendJunk sends every connection bytes that are neither RTSP nor RTP: a frame
+// on a channel nobody asked for, an RTP packet that is none, and noise.
+func (s *Server) SendJunk() {
+	s.gate.write([]byte("$\x2a\x00\x04junk" + "$\x00\x00\x03\xff\xff\xff" + "\x00\x01\x02\x7f\xff\r\n"))
 }
 
 // Restart comes back as cameras do after new settings: other size and so other
@@ -51,6 +86,29 @@ func (s *Server) Restart(width, height int) error {
 	return s.open()
 }
 
+// ChangeSize goes on in mid-stream with a main picture of another size: the
+// next frame is a key frame with its own SPS. The recorded H.265 has one size.
+func (s *Server) ChangeSize(width, height int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.streams["main"].resize(width, height, s.cfg.Bitrate); err != nil {
+		return err
+	}
+	s.cfg.Width, s.cfg.Height = width, height
+	return nil
+}
+
+// ChangeSSRC goes on in mid-stream with other SSRC, timestamps and sequence
+// numbers, as after a restart of the encoder. Over UDP the SSRC stays, and the
+// new one is told as a contributing source.
+func (s *Server) ChangeSSRC() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.streams {
+		st.renumber()
+	}
+}
+
 // KeyFrame makes the next frame of every stream a key frame.
 func (s *Server) KeyFrame() {
 	s.mu.Lock()
@@ -58,79 +116,4 @@ func (s *Server) KeyFrame() {
 	for _, st := range s.streams {
 		st.index = 0
 	}
-}
-
-// gate is a listener that can be shut for a while. Safe for concurrent use.
-type gate struct {
-	net.Listener
-	mu    sync.Mutex
-	until time.Time
-	open  map[net.Conn]struct{}
-	over  bool
-}
-
-func newGate(l net.Listener) *gate {
-	return &gate{Listener: l, open: map[net.Conn]struct{}{}}
-}
-
-// Accept returns the next connection that comes while the gate is open; others
-// are reset at once.
-func (g *gate) Accept() (net.Conn, error) {
-	for {
-		c, err := g.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if g.admit(c) {
-			return &gateConn{Conn: c, gate: g}, nil
-		}
-		reset(c)
-	}
-}
-
-func (g *gate) admit(c net.Conn) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.over || time.Now().Before(g.until) {
-		return false
-	}
-	g.open[c] = struct{}{}
-	return true
-}
-
-func (g *gate) shut(d time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.until = time.Now().Add(d)
-	for c := range g.open {
-		reset(c)
-	}
-	clear(g.open)
-}
-
-func (g *gate) finish() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.over = true
-	clear(g.open)
-}
-
-// reset drops a connection without the goodbye that would tell a fault from an end.
-func reset(c net.Conn) {
-	if t, ok := c.(*net.TCPConn); ok {
-		_ = t.SetLinger(0) // closing follows whatever it says
-	}
-	_ = c.Close() // the point is that it is gone
-}
-
-type gateConn struct {
-	net.Conn
-	gate *gate
-}
-
-func (c *gateConn) Close() error {
-	c.gate.mu.Lock()
-	delete(c.gate.open, c.Conn)
-	c.gate.mu.Unlock()
-	return c.Conn.Close()
 }

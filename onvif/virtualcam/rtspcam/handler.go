@@ -2,6 +2,7 @@ package rtspcam
 
 import (
 	"strings"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
@@ -22,6 +23,10 @@ func (s *Server) OnSetup(c *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, 
 func (s *Server) Failures() int { return int(s.failures.Load()) }
 
 func (s *Server) serve(conn *gortsplib.ServerConn, req *base.Request, path string) (*base.Response, *gortsplib.ServerStream, error) {
+	s.wait()
+	if s.lockedOut() {
+		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
+	}
 	if s.cfg.Username != "" && !conn.VerifyCredentials(req, s.cfg.Username, s.cfg.Password) {
 		if req.Header["Authorization"] != nil { // else the client has not been asked yet
 			s.failures.Add(1)
@@ -35,6 +40,28 @@ func (s *Server) serve(conn *gortsplib.ServerConn, req *base.Request, path strin
 		return &base.Response{StatusCode: base.StatusNotFound}, nil, nil
 	}
 	return &base.Response{StatusCode: base.StatusOK}, st.out, nil
+}
+
+// wait does what SetDelay asks for.
+func (s *Server) wait() {
+	s.mu.Lock()
+	d := s.faults.delay
+	s.mu.Unlock()
+	if d == 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.stop:
+	}
+}
+
+func (s *Server) lockedOut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults.lockout > 0 && s.Failures() >= s.faults.lockout
 }
 
 // OnPlay implements gortsplib.ServerHandlerOnPlay. The first reader of a stream

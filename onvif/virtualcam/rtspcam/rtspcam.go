@@ -15,6 +15,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/auth"
 
 	"lieciba"
+	"lieciba/onvif/virtualcam/rtspcam/hevc"
 )
 
 // Config describes a camera's streams. The zero value of a field takes the default.
@@ -22,6 +23,7 @@ type Config struct {
 	Address            string             // host:port; default 127.0.0.1:0
 	UDP                bool               // offer UDP transport too, on a free pair of ports
 	Name               string             // drawn into the picture
+	Video              lieciba.VideoCodec // of the main stream: H264; H265 is a recorded loop of one size without time code
 	Username, Password string             // empty: no sign-in
 	SHA256             bool               // Digest with SHA-256 instead of MD5 (RFC 7616)
 	Width, Height      int                // of the main stream; 1280 by 720
@@ -31,7 +33,7 @@ type Config struct {
 	DeclaredFPS        int                // what the SPS claims; FPS
 	GOP                int                // frames; 50
 	Bitrate            int                // bits a second that filler brings the main stream to; 0: none
-	Audio              lieciba.AudioCodec // AAC, PCMA, PCMU; empty: no sound
+	Audio              lieciba.AudioCodec // AAC, PCMA, PCMU, Opus; empty: no sound
 	SenderReports      time.Duration      // period; 5 s; negative: none
 }
 
@@ -43,6 +45,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Address == "" {
 		c.Address = "127.0.0.1:0"
+	}
+	if c.Video == "" {
+		c.Video = lieciba.H264
+	}
+	if c.Video == lieciba.H265 {
+		c.Width, c.Height, c.GOP = hevc.Width, hevc.Height, hevc.Room().GOP
 	}
 	def(&c.Width, 1280)
 	def(&c.Height, 720)
@@ -61,7 +69,7 @@ func (c Config) withDefaults() Config {
 type Server struct {
 	cfg    Config
 	server *gortsplib.Server
-	gate   *gate
+	gate   *Gate
 	stop   chan struct{}
 	done   sync.WaitGroup
 	close  sync.Once
@@ -70,20 +78,21 @@ type Server struct {
 
 	mu      sync.Mutex
 	streams map[string]*stream // by path, without slash
-	frozen  bool
-	skew    time.Duration // camera clock minus real time
-	loss    float64       // share of RTP packets that are not sent
+	faults  faults
 }
 
 // Start opens the port and begins to make pictures. Close ends it.
 func Start(c Config) (*Server, error) {
 	c = c.withDefaults()
+	if c.Video != lieciba.H264 && c.Video != lieciba.H265 {
+		return nil, lieciba.Invalid("video", "unknown codec %q: use h264 or h265", c.Video)
+	}
 	s := &Server{cfg: c, stop: make(chan struct{}), streams: map[string]*stream{}}
 	l, err := net.Listen("tcp", c.Address)
 	if err != nil {
 		return nil, err
 	}
-	s.gate = newGate(l)
+	s.gate = NewGate(l)
 	digest := auth.VerifyMethodDigestMD5 // what cameras have and ffmpeg of Debian 12 understands
 	if c.SHA256 {
 		digest = auth.VerifyMethodDigestSHA256
@@ -119,7 +128,9 @@ func (s *Server) open() error {
 	if s.cfg.SubWidth < 0 {
 		return nil
 	}
-	sub, err := newStream(s.server, s.cfg, s.cfg.SubWidth, s.cfg.SubHeight, 0)
+	small := s.cfg
+	small.Video = lieciba.H264 // so that every browser can show one of the two
+	sub, err := newStream(s.server, small, small.SubWidth, small.SubHeight, 0)
 	if err != nil {
 		return err
 	}
@@ -197,10 +208,10 @@ func (s *Server) run() {
 func (s *Server) frame(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.frozen {
+	if s.faults.frozen {
 		return
 	}
 	for _, st := range s.streams {
-		st.frame(now, s.skew, s.loss)
+		st.frame(now, s.faults)
 	}
 }

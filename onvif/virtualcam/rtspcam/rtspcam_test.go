@@ -70,7 +70,7 @@ func TestFFmpegReadsTheTimeCode(t *testing.T) {
 }
 
 func TestToneIsOneKilohertz(t *testing.T) {
-	for _, codec := range []lieciba.AudioCodec{lieciba.AAC, lieciba.PCMA, lieciba.PCMU} {
+	for _, codec := range []lieciba.AudioCodec{lieciba.AAC, lieciba.PCMA, lieciba.PCMU, lieciba.Opus} {
 		t.Run(string(codec), func(t *testing.T) {
 			s := start(t, Config{Name: "Front", Username: "u", Password: "p", Audio: codec})
 			raw := ffmpeg(t, "tcp", withUser(s, lieciba.StreamMain), "-t", "2", "-vn", "-f", "s16le", "-ac", "1", "-ar", "8000", "-")
@@ -115,7 +115,6 @@ func TestBitrateIsReached(t *testing.T) {
 	require.InEpsilon(t, 2_000_000/8*2, len(raw), 0.2)
 }
 
-// ntpSeconds turns an NTP time back into Unix seconds.
 func TestNTPFractionIsBinary(t *testing.T) {
 	for _, fraction := range []float64{0, 0.1, 0.5, 0.999} {
 		at := time.Unix(1_800_000_000, int64(fraction*1e9))
@@ -123,5 +122,64 @@ func TestNTPFractionIsBinary(t *testing.T) {
 		require.Equal(t, uint64(1_800_000_000+2_208_988_800), v>>32)
 		got := float64(uint32(v)) / (1 << 32)
 		require.InDelta(t, fraction, got, 1e-6, strconv.FormatFloat(fraction, 'f', -1, 64))
+	}
+}
+
+// ffprobe says what is wrong with the main stream, or nothing.
+func ffprobe(s *Server) string {
+	out, _ := exec.Command("ffprobe", "-v", "error", "-rtsp_transport", "tcp", withUser(s, lieciba.StreamMain)).CombinedOutput()
+	return string(out)
+}
+
+func TestH265IsDecodedWithoutComplaint(t *testing.T) {
+	for _, transport := range []string{"tcp", "udp"} {
+		s := start(t, Config{Name: "Front", Username: "u", Password: "p", Video: lieciba.H265, UDP: true})
+		cmd := exec.Command("ffmpeg", "-v", "warning", "-rtsp_transport", transport, "-i", withUser(s, lieciba.StreamMain), "-frames:v", "120", "-f", "framecrc", "-")
+		var complaint bytes.Buffer
+		cmd.Stderr = &complaint
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		require.Empty(t, complaint.String())
+		require.Contains(t, string(out), "1280x720")
+		out, err = exec.Command("ffprobe", "-v", "error", "-rtsp_transport", transport, "-show_entries", "stream=codec_name,has_b_frames", "-of", "csv=p=0", withUser(s, lieciba.StreamMain)).Output()
+		require.NoError(t, err)
+		require.Equal(t, "hevc,0", strings.TrimSpace(string(out)))
+	}
+}
+
+func TestSizeChangesInMidStream(t *testing.T) {
+	s := start(t, Config{Name: "Front", Width: 320, Height: 180})
+	cmd := exec.Command("ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", s.URL(lieciba.StreamMain), "-c", "copy", "-f", "h264", "-flush_packets", "1", "-")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	sps := func() string { // the next parameter set that is not the last one
+		var b []byte
+		one := make([]byte, 4096)
+		for {
+			n, err := out.Read(one)
+			require.NoError(t, err)
+			b = append(b, one[:n]...)
+			if i := bytes.LastIndex(b, []byte{0, 0, 1, 0x67}); i >= 0 && len(b) > i+24 {
+				return string(b[i+3 : i+24])
+			}
+		}
+	}
+	first := sps()
+	require.NoError(t, s.ChangeSize(640, 360))
+	require.Equal(t, 640, s.Config().Width)
+	for sps() == first {
+	}
+	require.Error(t, s.ChangeSize(641, 360))
+}
+
+func TestPictureFreezesWhilePacketsFlow(t *testing.T) {
+	s := start(t, Config{Name: "Front", Width: 320, Height: 180})
+	s.FreezePicture(true)
+	raw := ffmpeg(t, "tcp", s.URL(lieciba.StreamMain), "-frames:v", "10", "-f", "rawvideo", "-pix_fmt", "gray", "-fps_mode", "passthrough", "-")
+	const size = 320 * 180
+	for i := range 10 {
+		require.Equal(t, raw[:size], raw[i*size:(i+1)*size])
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtplpcm"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpmpeg4audio"
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpsimpleaudio"
 	"github.com/pion/rtp"
 
 	"lieciba"
@@ -23,11 +24,14 @@ type sound struct {
 }
 
 func newSound(codec lieciba.AudioCodec, began time.Time) (*sound, error) {
-	if codec == lieciba.AAC {
+	switch codec {
+	case lieciba.AAC:
 		return newAAC(began)
-	}
-	if codec != lieciba.PCMA && codec != lieciba.PCMU {
-		return nil, lieciba.Invalid("audio", "unknown codec %q: use aac, pcma or pcmu", codec)
+	case lieciba.Opus:
+		return newOpus(began)
+	case lieciba.PCMA, lieciba.PCMU:
+	default:
+		return nil, lieciba.Invalid("audio", "unknown codec %q: use aac, opus, pcma or pcmu", codec)
 	}
 	mulaw := codec == lieciba.PCMU
 	forma := &format.G711{MULaw: mulaw, SampleRate: tone.G711Rate, ChannelCount: 1, PayloadTyp: 8}
@@ -35,8 +39,7 @@ func newSound(codec lieciba.AudioCodec, began time.Time) (*sound, error) {
 		forma.PayloadTyp = 0
 	}
 	s := &sound{track: newTrack(media(forma), tone.G711Rate), began: began, chunk: 160} // 20 ms
-	ssrc := s.track.ssrc
-	enc := &rtplpcm.Encoder{PayloadType: forma.PayloadTyp, BitDepth: 8, ChannelCount: 1, SSRC: &ssrc, PayloadMaxSize: payload}
+	enc := &rtplpcm.Encoder{PayloadType: forma.PayloadTyp, BitDepth: 8, ChannelCount: 1, PayloadMaxSize: payload}
 	period := tone.G711(mulaw)
 	samples := make([]byte, 0, s.chunk)
 	for range int(s.chunk) / len(period) {
@@ -50,12 +53,25 @@ func newAAC(began time.Time) (*sound, error) {
 	units, config := tone.AAC()
 	forma := &format.MPEG4Audio{PayloadTyp: 97, Config: config, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3}
 	s := &sound{track: newTrack(media(forma), tone.AACRate), began: began, chunk: tone.SamplesPerAAC}
-	ssrc := s.track.ssrc
-	enc := &rtpmpeg4audio.Encoder{PayloadType: 97, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3, SSRC: &ssrc, PayloadMaxSize: payload}
+	enc := &rtpmpeg4audio.Encoder{PayloadType: 97, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3, PayloadMaxSize: payload}
 	i := 0
 	s.next = func() ([]*rtp.Packet, error) {
 		i++
 		return enc.Encode(units[(i-1)%len(units) : (i-1)%len(units)+1])
+	}
+	return s, enc.Init()
+}
+
+func newOpus(began time.Time) (*sound, error) {
+	frames := tone.Opus()
+	forma := &format.Opus{PayloadTyp: 98, ChannelCount: 1}
+	s := &sound{track: newTrack(media(forma), tone.OpusRate), began: began, chunk: tone.SamplesPerOpus}
+	enc := &rtpsimpleaudio.Encoder{PayloadType: 98, PayloadMaxSize: payload}
+	i := 0
+	s.next = func() ([]*rtp.Packet, error) {
+		i++
+		p, err := enc.Encode(frames[(i-1)%len(frames)])
+		return []*rtp.Packet{p}, err
 	}
 	return s, enc.Init()
 }

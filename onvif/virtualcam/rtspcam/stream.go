@@ -1,7 +1,6 @@
 package rtspcam
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	mrand "math/rand/v2"
@@ -11,11 +10,8 @@ import (
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
-	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph264"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-
-	"lieciba/onvif/virtualcam/picture"
 )
 
 // payload is the most bytes of RTP payload in a packet.
@@ -24,14 +20,13 @@ const payload = 1400
 // stream is one RTSP path. Its methods are called with the server's lock held.
 type stream struct {
 	cfg     Config
-	scene   *picture.Scene
 	out     *gortsplib.ServerStream
 	readers atomic.Int32
+	source  video
+	packer  packer
 	video   *track
-	encoder *rtph264.Encoder
 	sound   *sound // nil: none
-	filler  int    // bytes a frame is brought to
-	index   int    // frames since the start
+	index   int    // frames since a key frame was asked for
 	began   time.Time
 	report  time.Time // when the next sender report is due
 }
@@ -41,25 +36,24 @@ type track struct {
 	media           *description.Media
 	ssrc            uint32
 	base            uint32 // RTP timestamp of began
+	shift           uint16 // added to sequence numbers
+	other           bool   // ssrc is not the server's: see gateConn.Write
 	rate            int
 	packets, octets uint32
 }
 
 func newStream(server *gortsplib.Server, c Config, width, height, bitrate int) (*stream, error) {
-	scene, err := picture.New(picture.Config{Width: width, Height: height, DeclaredRate: c.DeclaredFPS, Name: c.Name})
-	if err != nil {
+	s := &stream{cfg: c, began: time.Now()}
+	var err error
+	if s.source, err = newVideo(c, width, height, bitrate); err != nil {
 		return nil, err
 	}
-	forma := &format.H264{PayloadTyp: 96, PacketizationMode: 1, SPS: scene.Encoder.SPS(), PPS: scene.Encoder.PPS()}
-	video := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{forma}}
-	s := &stream{cfg: c, scene: scene, filler: bitrate / 8 / c.FPS, began: time.Now()}
-	s.video = newTrack(video, 90_000)
-	ssrc := s.video.ssrc
-	s.encoder = &rtph264.Encoder{PayloadType: 96, PacketizationMode: 1, SSRC: &ssrc, PayloadMaxSize: payload}
-	if err := s.encoder.Init(); err != nil {
+	if s.packer, err = s.source.packer(); err != nil {
 		return nil, err
 	}
-	medias := []*description.Media{video}
+	media := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{s.source.format()}}
+	s.video = newTrack(media, 90_000)
+	medias := []*description.Media{media}
 	if c.Audio != "" {
 		if s.sound, err = newSound(c.Audio, s.began); err != nil {
 			return nil, err
@@ -67,11 +61,17 @@ func newStream(server *gortsplib.Server, c Config, width, height, bitrate int) (
 		medias = append(medias, s.sound.track.media)
 	}
 	s.out = &gortsplib.ServerStream{Server: server, Desc: &description.Session{Medias: medias}}
-	return s, s.out.Initialize()
+	if err := s.out.Initialize(); err != nil {
+		return nil, err
+	}
+	for _, t := range s.tracks() { // the server picks the SSRC of what it sends
+		t.ssrc = s.out.Stats().Medias[t.media].Formats[t.media.Formats[0]].LocalSSRC
+	}
+	return s, nil
 }
 
 func newTrack(m *description.Media, rate int) *track {
-	return &track{media: m, ssrc: random32(), base: random32(), rate: rate}
+	return &track{media: m, base: random32(), rate: rate}
 }
 
 func random32() uint32 {
@@ -80,97 +80,94 @@ func random32() uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
+func (s *stream) tracks() []*track {
+	if s.sound == nil {
+		return []*track{s.video}
+	}
+	return []*track{s.video, s.sound.track}
+}
+
 // timestamp is the RTP time of an instant.
 func (t *track) timestamp(began, at time.Time) uint32 {
 	return t.base + uint32(at.Sub(began).Microseconds()*int64(t.rate)/1_000_000)
 }
 
+// renumber goes on with other timestamps and sequence numbers, and a key frame.
+func (s *stream) renumber() {
+	for _, t := range s.tracks() {
+		t.ssrc, t.other, t.base, t.shift, t.packets, t.octets = random32(), true, random32(), uint16(random32()), 0, 0
+	}
+	s.index, s.report = 0, time.Time{}
+}
+
+// resize goes on with pictures of another size, told in band only.
+func (s *stream) resize(width, height, bitrate int) error {
+	source, err := newVideo(s.cfg, width, height, bitrate)
+	if err != nil {
+		return err
+	}
+	s.source, s.index = source, 0
+	if f, ok := source.format().(*format.H264); ok {
+		s.video.media.Formats[0].(*format.H264).SafeSetParams(f.SPS, f.PPS) // for who asks from now on
+	}
+	return nil
+}
+
 // frame makes one picture of now, its sound, and a sender report when one is due.
-func (s *stream) frame(now time.Time, skew time.Duration, loss float64) {
-	key := s.index%s.cfg.GOP == 0
+func (s *stream) frame(now time.Time, f faults) {
+	index := s.index
 	s.index++
 	if s.readers.Load() == 0 {
 		return
 	}
-	if s.cfg.SenderReports > 0 && !now.Before(s.report) {
+	if s.cfg.SenderReports > 0 && !f.noReports && !now.Before(s.report) {
 		s.report = now.Add(s.cfg.SenderReports)
-		s.sendReports(now, skew)
+		s.sendReports(now, f.skew)
 	}
-	var unit [][]byte
-	if key {
-		unit = append(s.scene.IDR(now), label(s.cfg.Name, now))
-		unit[len(unit)-1], unit[len(unit)-2] = unit[len(unit)-2], unit[len(unit)-1] // SEI stands before the slice
-	} else {
-		unit = s.scene.P(now)
+	shown := now
+	if f.still {
+		shown = f.stillSince
 	}
-	packets, err := s.encoder.Encode(s.pad(unit))
+	packets, err := s.packer.Encode(s.source.unit(shown, index))
 	if err != nil {
-		return // a unit that cannot be packed: none that is drawn here
+		return // a unit that cannot be packed: none that is made here
 	}
 	at := s.video.timestamp(s.began, now)
 	for _, p := range packets {
 		p.Timestamp = at
-		s.send(s.video, p, loss)
 	}
+	s.send(s.video, packets, f)
 	if s.sound != nil {
-		for _, p := range s.sound.until(now) {
-			s.send(s.sound.track, p, loss)
+		s.send(s.sound.track, s.sound.until(now), f)
+	}
+}
+
+// send writes packets to all readers, without those that a fault loses and in
+// the order that a fault makes.
+func (s *stream) send(t *track, packets []*rtp.Packet, f faults) {
+	for i := 1; i < len(packets); i++ { // packets carry their numbers already
+		if f.reorder > 0 && mrand.Float64() < f.reorder {
+			packets[i-1], packets[i] = packets[i], packets[i-1]
 		}
 	}
-}
-
-func (s *stream) send(t *track, p *rtp.Packet, loss float64) {
-	t.packets++
-	t.octets += uint32(len(p.Payload))
-	if loss > 0 && mrand.Float64() < loss {
-		return
+	for _, p := range packets {
+		p.SequenceNumber += t.shift
+		if t.other {
+			p.CSRC = []uint32{t.ssrc}
+		}
+		t.packets++
+		t.octets += uint32(len(p.Payload))
+		if f.loss > 0 && mrand.Float64() < f.loss {
+			continue
+		}
+		_ = s.out.WritePacketRTP(t.media, p) // a reader that is gone is no fault of the camera
 	}
-	_ = s.out.WritePacketRTP(t.media, p) // a reader that is gone is no fault of the camera
-}
-
-// fillerUnit is shared by all cameras: NAL type 12 (7.3.2.7) of any length is a
-// slice of it.
-var fillerUnit = bytes.Repeat([]byte{0xff}, 1<<20)
-
-// pad brings an access unit to the wanted size with one filler NAL unit.
-func (s *stream) pad(unit [][]byte) [][]byte {
-	n := s.filler
-	for _, u := range unit {
-		n -= len(u)
-	}
-	if n < 3 {
-		return unit
-	}
-	f := make([]byte, min(n, len(fillerUnit)))
-	f[0] = 12
-	copy(f[1:], fillerUnit)
-	f[len(f)-1] = 0x80 // rbsp_trailing_bits
-	return append(unit, f)
-}
-
-// label is an SEI message user_data_unregistered (H.264 D.1.7) with the
-// camera's name and the instant, so that tests can follow it into the archive.
-func label(name string, at time.Time) []byte {
-	text := name + " " + at.UTC().Format(time.RFC3339Nano)
-	uuid := []byte("lieciba-camera-1") // 16 bytes
-	size := len(uuid) + len(text)
-	if size > 254 {
-		text = text[:254-len(uuid)]
-		size = 254
-	}
-	nal := append([]byte{6, 5, byte(size)}, uuid...)
-	nal = append(nal, text...)
-	return append(nal, 0x80)
 }
 
 // sendReports tells readers which wall-clock time belongs to which RTP time
 // (RFC 3550 section 6.4.1), by the camera's own clock.
 func (s *stream) sendReports(now time.Time, skew time.Duration) {
-	tracks := []*track{s.video}
-	if s.sound != nil {
-		tracks = append(tracks, s.sound.track)
-	}
-	for _, t := range tracks {
+	for _, t := range s.tracks() {
 		sr := &rtcp.SenderReport{SSRC: t.ssrc, NTPTime: ntp(now.Add(skew)), RTPTime: t.timestamp(s.began, now),
 			PacketCount: t.packets, OctetCount: t.octets}
 		_ = s.out.WritePacketRTCP(t.media, sr) // as for send

@@ -1,10 +1,11 @@
 // Package tone makes a 1 kHz tone as a camera would send it: G.711 computed,
-// AAC from a recorded loop.
+// AAC and Opus from recorded loops.
 package tone
 
 import (
 	_ "embed"
 	"math"
+	"slices"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/g711"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
@@ -13,11 +14,13 @@ import (
 // Hertz is the frequency of the tone.
 const Hertz = 1000
 
-// The clocks of the two kinds of sound.
+// The clocks of the kinds of sound in Hz, and what a frame of them holds.
 const (
 	G711Rate       = 8000
 	AACRate        = 48_000
 	SamplesPerAAC  = 1024
+	OpusRate       = 48_000
+	SamplesPerOpus = 960  // 20 ms
 	amplitude      = 8000 // of 32767: well heard, never clipped
 	samplesAPeriod = G711Rate / Hertz
 )
@@ -56,6 +59,18 @@ func AAC() ([][]byte, *mpeg4audio.AudioSpecificConfig) {
 		units = append(units, p.AU)
 	}
 	return units, &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: AACRate, ChannelCount: 1}
+}
+
+// recorded as above with -c:a libopus -b:a 32k -vbr off: frames 40 to 89, which
+// hold whole periods each.
+//
+//go:embed opus.cbr
+var recordedOpus []byte
+
+// Opus returns the frames of a loop of the tone, mono. Treat as immutable.
+func Opus() [][]byte {
+	const size = 80 // 20 ms at 32 kbit/s
+	return slices.Collect(slices.Chunk(recordedOpus, size))
 }
 
 // must is for data that is compiled in.
