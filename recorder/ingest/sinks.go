@@ -91,12 +91,14 @@ func audioFormat(f format.Format) (*lieciba.AudioFormat, string) {
 // videoSink makes the packet callback of a video track.
 func (s *Stream) videoSink(src source) func(*rtp.Packet) {
 	d := &depacketizer{codec: s.format.Video.Codec}
+	synced := false // a stream is joined in the middle of a picture
 	emit := func(au accessUnit) {
+		synced = true
 		s.handler.Unit(Unit{Track: lieciba.TrackVideo, Key: IsKey(d.codec, au.nals), RTP: au.rtp,
 			Arrival: time.Unix(0, au.arrival).UTC(), NALs: au.nals, Damaged: au.damaged})
 	}
 	return func(p *rtp.Packet) {
-		if err := d.add(p, s.now().UnixNano(), emit); err != nil {
+		if err := d.add(p, s.now().UnixNano(), emit); err != nil && synced {
 			s.handler.Lost(1) // a packet that cannot be used is a lost one
 		}
 	}
