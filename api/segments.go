@@ -49,6 +49,9 @@ func (s *Server) segmentContent(c *call, seg segmentToServe) error {
 	r := &segmentReader{ctx: c.ctx(), source: s.cfg.Source, segment: seg.Segment, timeout: s.cfg.RequestTimeout, w: c.gin.Writer}
 	var first [1]byte
 	if _, err := io.ReadFull(r, first[:]); err != nil {
+		if lieciba.CodeOf(err) == lieciba.CodeNotFound { // the row is there: the bytes must be too
+			return lieciba.Wrap(err, lieciba.CodeCorrupt, "the bytes of this segment are gone from the store: run `lieciba fsck` and restore them from a backup")
+		}
 		return err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {

@@ -3,6 +3,7 @@ package recorder
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"lieciba"
@@ -109,8 +110,10 @@ func (s *sink) failed(cause error) {
 	s.lose(s.covered, diskCause(cause), "writing to the spool failed")
 }
 
+// diskCause finds a full disk at any depth: a segment that holds nothing yet
+// fails as empty first.
 func diskCause(err error) lieciba.GapCause {
-	if lieciba.CodeOf(err) == lieciba.CodeFull {
+	if lieciba.CodeOf(err) == lieciba.CodeFull || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return lieciba.CauseDiskFull
 	}
 	return lieciba.CauseStoreUnavailable
