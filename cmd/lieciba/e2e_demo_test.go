@@ -1,0 +1,119 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lieciba/cmd/lieciba/config"
+	"lieciba/storage/storagetest"
+)
+
+// demoReport is what the issue promises of `demo --report`.
+type demoReport struct {
+	Verdict    string   `json:"verdict"`
+	Problems   []string `json:"problems"`
+	Discovered int      `json:"discovered"`
+	Cameras    []struct {
+		Codec     string   `json:"codec"`
+		Audio     string   `json:"audio"`
+		ExpectedS float64  `json:"expected_s"`
+		RecordedS float64  `json:"recorded_s"`
+		Gaps      []gapRow `json:"gaps"`
+	} `json:"cameras"`
+	Live *struct {
+		FirstFrameMSP95 *float64 `json:"first_frame_ms_p95"`
+	} `json:"live"`
+	Archive *struct {
+		StartMS   *float64 `json:"start_ms"`
+		SeekMSP95 *float64 `json:"seek_ms_p95"`
+		SkewMS    *float64 `json:"skew_ms"`
+	} `json:"archive"`
+	Store struct {
+		Catalog   string `json:"catalog"`
+		Media     string `json:"media"`
+		WriteOnce bool   `json:"write_once"`
+	} `json:"store"`
+	Fsck *struct {
+		Violations int `json:"violations"`
+	} `json:"fsck"`
+}
+
+// minioURL is the environment that puts the media into a real MinIO.
+func minioURL(m *storagetest.MinIOServer) string {
+	return "s3://" + m.AccessKey + ":" + m.SecretKey + "@" + m.Endpoint + "/" + m.Bucket + "?secure=false"
+}
+
+func TestDemoRunsTheWholeJob(t *testing.T) {
+	t.Parallel()
+	r := runDemo(t, nil)
+	require.Equal(t, []string{"sqlite", "localfs"}, []string{r.Store.Catalog, r.Store.Media})
+	require.False(t, r.Store.WriteOnce, "a folder is not claimed to be write-once")
+}
+
+func TestDemoRunsTheWholeJobOnPostgreSQLAndMinIO(t *testing.T) {
+	t.Parallel()
+	m := storagetest.MinIO(t)
+	r := runDemo(t, map[string]string{config.EnvCatalogURL: storagetest.Postgres(t), config.EnvMediaURL: minioURL(m)})
+	require.Equal(t, []string{"postgres", "minio"}, []string{r.Store.Catalog, r.Store.Media})
+	require.True(t, r.Store.WriteOnce, "the object lock was proved")
+}
+
+// runDemo runs the demo and holds its report against the issue's words.
+func runDemo(t *testing.T, env map[string]string) demoReport {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "r.json")
+	code, out, errs := command(t, env, "", "demo", "--exit", "--duration", "20s", "--report", path)
+	require.Zero(t, code, "%s\n%s", out, errs)
+	for _, secret := range env {
+		require.NotContains(t, out+errs, secret)
+	}
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	r := decode[demoReport](t, raw)
+	require.Equal(t, "pass", r.Verdict, "%v", r.Problems)
+	require.Equal(t, 4, r.Discovered)
+	require.Len(t, r.Cameras, 4)
+	sounds := map[string]int{}
+	var gaps []gapRow
+	for _, c := range r.Cameras {
+		require.Equal(t, "h264", c.Codec)
+		sounds[c.Audio]++
+		missing := 0.0
+		for _, g := range c.Gaps {
+			missing += g.To.Sub(g.From).Seconds()
+		}
+		gaps = append(gaps, c.Gaps...)
+		require.InDelta(t, c.ExpectedS, c.RecordedS+missing, frameTime.Seconds())
+	}
+	require.Equal(t, map[string]int{"pcma": 2, "aac": 2}, sounds)
+	require.Len(t, gaps, 1)
+	require.Contains(t, []string{"camera_offline", "network_loss"}, string(gaps[0].Cause))
+	require.InDelta(t, 4, gaps[0].To.Sub(gaps[0].From).Seconds(), 1.5, "3 s, and until the next key frame")
+	for _, figure := range []*float64{r.Live.FirstFrameMSP95, r.Archive.StartMS, r.Archive.SeekMSP95, r.Archive.SkewMS} {
+		require.NotNil(t, figure)
+		require.Positive(t, *figure)
+	}
+	require.Zero(t, r.Fsck.Violations)
+	return r
+}
+
+func TestDemoRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"use 1 to 64":                 {"--cameras", "0"},
+		"at least 20s":                {"--duration", "3s"},
+		"scheme \"mysql\" is unknown": {"--exit"},
+	} {
+		env := map[string]string{}
+		if args[0] == "--exit" {
+			env[config.EnvCatalogURL] = "mysql://u:slepens@h/d"
+		}
+		code, _, errs := command(t, env, "", append([]string{"demo"}, args...)...)
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, want)
+		require.NotContains(t, errs, "slepens")
+	}
+}
