@@ -3,9 +3,12 @@ package virtualcam
 import (
 	"crypto/md5"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"hash"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -19,10 +22,12 @@ import (
 const clockWindow = 5 * time.Second
 
 // authority checks who asks: WS-Security UsernameToken with PasswordDigest (OASIS
-// UsernameToken Profile 1.0) or HTTP Digest (RFC 7616, MD5). Safe for concurrent use.
+// UsernameToken Profile 1.0) or HTTP Digest (RFC 7616). Safe for concurrent use.
 type authority struct {
 	user, password string
-	digest         bool
+	digest         bool   // HTTP Digest for every request
+	algorithm      string // of HTTP Digest
+	hash           func() hash.Hash
 
 	mu     sync.Mutex
 	nonces map[string]bool // used by WS-Security; true, or issued by Digest; false
@@ -30,8 +35,12 @@ type authority struct {
 	limit  int // 0: no lock-out
 }
 
-func newAuthority(user, password string, digest bool) *authority {
-	return &authority{user: user, password: password, digest: digest, nonces: map[string]bool{}}
+func newAuthority(user, password string, o Options) *authority {
+	a := &authority{user: user, password: password, digest: o.Digest, algorithm: "MD5", hash: md5.New, nonces: map[string]bool{}}
+	if o.SHA256 {
+		a.algorithm, a.hash = "SHA-256", sha256.New
+	}
+	return a
 }
 
 func (a *authority) lockAfter(n int) {
@@ -126,7 +135,7 @@ func (a *authority) challenge(w http.ResponseWriter) {
 	defer a.mu.Unlock()
 	n := lieciba.NewID[string](time.Now())
 	a.nonces[n] = false
-	w.Header().Set("WWW-Authenticate", `Digest realm="`+realm+`", qop="auth", algorithm=MD5, nonce="`+n+`"`)
+	w.Header().Set("WWW-Authenticate", `Digest realm="`+realm+`", qop="auth", algorithm=`+a.algorithm+`, nonce="`+n+`"`)
 	w.WriteHeader(http.StatusUnauthorized)
 }
 
@@ -147,7 +156,11 @@ func (a *authority) httpDigest(r *http.Request) verdict {
 		return refused
 	}
 	a.nonces[f["nonce"]] = true
-	sum := func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) }
+	sum := func(s string) string {
+		h := a.hash()
+		_, _ = io.WriteString(h, s) // a hash never fails
+		return hex.EncodeToString(h.Sum(nil))
+	}
 	want := sum(sum(a.user+":"+realm+":"+a.password) + ":" + f["nonce"] + ":" + f["nc"] + ":" + f["cnonce"] + ":" + f["qop"] + ":" + sum(r.Method+":"+f["uri"]))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(f["response"])) != 1 {
 		return refused

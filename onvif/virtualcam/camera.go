@@ -2,9 +2,14 @@ package virtualcam
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"image/jpeg"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -21,21 +26,23 @@ type Options struct {
 	Address   string         // host:port of the ONVIF services; default 127.0.0.1:0
 	Interface string         // WS-Discovery answers here; empty: none
 	Digest    bool           // HTTP Digest sign-in instead of WS-Security
-	Seed      int            // makes serial number and endpoint reference; unique by default
+	SHA256    bool           // with SHA-256 instead of MD5 (RFC 7616)
+	TLS       bool           // services over HTTPS, with a certificate signed by itself
 }
 
 // Camera is a running camera. Safe for concurrent use.
 type Camera struct {
-	options  Options
-	streams  *rtspcam.Server
-	endpoint string // urn:uuid:…
-	listener net.Listener
-	http     *http.Server
-	finder   *finder // nil: not found by WS-Discovery
-	auth     *authority
-	events   *events
-	done     sync.WaitGroup
-	close    sync.Once
+	options     Options
+	streams     *rtspcam.Server
+	endpoint    string        // urn:uuid:…
+	gate        *rtspcam.Gate // in front of the services
+	certificate []byte        // DER; nil without TLS
+	http        *http.Server
+	finder      *finder // nil: not found by WS-Discovery
+	auth        *authority
+	events      *events
+	done        sync.WaitGroup
+	close       sync.Once
 
 	mu     sync.Mutex
 	faults Faults
@@ -48,31 +55,57 @@ func Start(o Options) (*Camera, error) {
 	if o.Address == "" {
 		o.Address = "127.0.0.1:0"
 	}
+	if o.Streams.Address == "" {
+		host, _, err := net.SplitHostPort(o.Address)
+		if err != nil {
+			return nil, fmt.Errorf("address %s: %w", o.Address, err)
+		}
+		o.Streams.Address = net.JoinHostPort(host, "0")
+	}
 	streams, err := rtspcam.Start(o.Streams)
 	if err != nil {
 		return nil, err
 	}
 	c := &Camera{options: o, streams: streams, endpoint: "urn:uuid:" + lieciba.NewID[string](time.Now()), events: newEvents()}
 	cfg := streams.Config()
-	c.auth = newAuthority(cfg.Username, cfg.Password, o.Digest)
+	c.auth = newAuthority(cfg.Username, cfg.Password, o)
 	if c.scene, err = picture.New(picture.Config{Width: 640, Height: 360, DeclaredRate: cfg.FPS, Name: cfg.Name}); err != nil {
 		return nil, errors.Join(err, streams.Close())
 	}
-	if c.listener, err = net.Listen("tcp", o.Address); err != nil {
+	if err := c.serve(); err != nil {
 		return nil, errors.Join(err, streams.Close())
 	}
-	c.http = &http.Server{Handler: c, ReadHeaderTimeout: 5 * time.Second}
-	c.done.Add(1)
-	go func() {
-		defer c.done.Done()
-		_ = c.http.Serve(c.listener) // ends with Close
-	}()
 	if o.Interface != "" {
 		if c.finder, err = startFinder(o.Interface, c); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
 	return c, nil
+}
+
+// serve opens the port of the services.
+func (c *Camera) serve() error {
+	l, err := net.Listen("tcp", c.options.Address)
+	if err != nil {
+		return err
+	}
+	c.gate = rtspcam.NewGate(l)
+	c.http = &http.Server{Handler: c, ReadHeaderTimeout: 5 * time.Second, ErrorLog: log.New(io.Discard, "", 0)} // clients break off here on purpose
+	outside := net.Listener(c.gate)
+	if c.options.TLS {
+		pair, err := selfSigned(c.Name())
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		c.certificate = pair.Certificate[0]
+		outside = tls.NewListener(outside, &tls.Config{Certificates: []tls.Certificate{pair}})
+	}
+	c.done.Add(1)
+	go func() {
+		defer c.done.Done()
+		_ = c.http.Serve(outside) // ends with Close
+	}()
+	return nil
 }
 
 // Close says Bye, ends everything and waits. Idempotent.
@@ -99,10 +132,26 @@ func (c *Camera) Username() string { return c.streams.Config().Username }
 func (c *Camera) Password() string { return c.streams.Config().Password }
 
 // Address is host:port of the ONVIF services.
-func (c *Camera) Address() string { return c.listener.Addr().String() }
+func (c *Camera) Address() string { return c.gate.Addr().String() }
 
 // DeviceURL is the device service's address.
-func (c *Camera) DeviceURL() string { return "http://" + c.Address() + "/onvif/device_service" }
+func (c *Camera) DeviceURL() string { return c.scheme() + c.Address() + "/onvif/device_service" }
+
+func (c *Camera) scheme() string {
+	if c.options.TLS {
+		return "https://"
+	}
+	return "http://"
+}
+
+// Fingerprint is the SHA-256 of the certificate in hex; empty without TLS.
+func (c *Camera) Fingerprint() string {
+	if c.certificate == nil {
+		return ""
+	}
+	sum := sha256.Sum256(c.certificate)
+	return hex.EncodeToString(sum[:])
+}
 
 // EndpointRef is the camera's identity in WS-Discovery.
 func (c *Camera) EndpointRef() string { return c.endpoint }
@@ -110,8 +159,12 @@ func (c *Camera) EndpointRef() string { return c.endpoint }
 // RTSP is the streaming side, with its faults.
 func (c *Camera) RTSP() *rtspcam.Server { return c.streams }
 
-// Disconnect breaks the streams for d; see rtspcam.
-func (c *Camera) Disconnect(d time.Duration) { c.streams.Disconnect(d) }
+// Disconnect takes the camera off the network for d: every connection breaks,
+// none is let in, and it is not found.
+func (c *Camera) Disconnect(d time.Duration) {
+	c.streams.Disconnect(d)
+	c.gate.Shut(d)
+}
 
 // SetClockSkew sets the camera's clock ahead of real time, in every service.
 func (c *Camera) SetClockSkew(d time.Duration) {
@@ -144,8 +197,10 @@ func (c *Camera) snapshot(w http.ResponseWriter) {
 }
 
 // StartSite brings up n cameras of an exam site on loopback, found on the
-// interface lo, with different names and sound. On error none is left running.
-func StartSite(n int) ([]*Camera, error) {
+// interface lo, with different names and sound. with may change the options of
+// the i-th camera before it starts: another codec, or an address of its own
+// (127.0.0.x). On error none is left running.
+func StartSite(n int, with ...func(i int, o *Options)) ([]*Camera, error) {
 	names := []string{"Priekša", "Aizmugure", "Durvis", "Logs"}
 	sounds := []lieciba.AudioCodec{lieciba.PCMA, lieciba.AAC}
 	var list []*Camera
@@ -154,8 +209,12 @@ func StartSite(n int) ([]*Camera, error) {
 		if n > len(names) {
 			name = fmt.Sprintf("%s %d", name, i/len(names)+1)
 		}
-		c, err := Start(Options{Interface: "lo", Digest: i%2 == 1, Streams: rtspcam.Config{
-			Name: name, Username: "lieciba", Password: fmt.Sprintf("izmēģinājums-%d", i), Audio: sounds[i%len(sounds)]}})
+		o := Options{Interface: "lo", Digest: i%2 == 1, Streams: rtspcam.Config{
+			Name: name, Username: "lieciba", Password: fmt.Sprintf("izmēģinājums-%d", i), Audio: sounds[i%len(sounds)]}}
+		for _, change := range with {
+			change(i, &o)
+		}
+		c, err := Start(o)
 		if err != nil {
 			errs := []error{err}
 			for _, o := range list {

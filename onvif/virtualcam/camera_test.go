@@ -21,9 +21,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-func site(t *testing.T, n int) []*virtualcam.Camera {
+func site(t *testing.T, n int, with ...func(int, *virtualcam.Options)) []*virtualcam.Camera {
 	t.Helper()
-	list, err := virtualcam.StartSite(n)
+	list, err := virtualcam.StartSite(n, with...)
 	require.NoError(t, err)
 	for _, c := range list {
 		t.Cleanup(func() { require.NoError(t, c.Close()) })

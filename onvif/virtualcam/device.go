@@ -2,6 +2,7 @@ package virtualcam
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"time"
 )
@@ -27,6 +28,10 @@ func (c *Camera) device(op string) (string, bool) {
 			b.WriteString(`<tds:Scopes><tt:ScopeDef>Fixed</tt:ScopeDef><tt:ScopeItem>` + s + `</tt:ScopeItem></tds:Scopes>`)
 		}
 		return `<tds:GetScopesResponse>` + b.String() + `</tds:GetScopesResponse>`, true
+	case "GetNetworkInterfaces":
+		host, _, _ := net.SplitHostPort(c.Address()) // our own listener's
+		return `<tds:GetNetworkInterfacesResponse><tds:NetworkInterfaces token="eth0"><tt:Enabled>true</tt:Enabled><tt:Info><tt:Name>eth0</tt:Name><tt:HwAddress>02:00:00:00:00:01</tt:HwAddress><tt:MTU>1500</tt:MTU></tt:Info>` +
+			`<tt:IPv4><tt:Enabled>true</tt:Enabled><tt:Config><tt:Manual><tt:Address>` + host + `</tt:Address><tt:PrefixLength>8</tt:PrefixLength></tt:Manual><tt:DHCP>false</tt:DHCP></tt:Config></tt:IPv4></tds:NetworkInterfaces></tds:GetNetworkInterfacesResponse>`, true
 	case "GetHostname":
 		return `<tds:GetHostnameResponse><tds:HostnameInformation><tt:FromDHCP>false</tt:FromDHCP><tt:Name>virtualcam</tt:Name></tds:HostnameInformation></tds:GetHostnameResponse>`, true
 	case "GetServiceCapabilities":
@@ -65,14 +70,14 @@ func (c *Camera) serviceList() [][2]string {
 func (c *Camera) services() string {
 	var b strings.Builder
 	for _, s := range c.serviceList() {
-		b.WriteString(`<tds:Service><tds:Namespace>` + s[0] + `</tds:Namespace><tds:XAddr>http://` + c.host() + `/onvif/` + s[1] +
+		b.WriteString(`<tds:Service><tds:Namespace>` + s[0] + `</tds:Namespace><tds:XAddr>` + c.scheme() + c.host() + `/onvif/` + s[1] +
 			`</tds:XAddr><tds:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor></tds:Version></tds:Service>`)
 	}
 	return `<tds:GetServicesResponse>` + b.String() + `</tds:GetServicesResponse>`
 }
 
 func (c *Camera) capabilities() string {
-	at := "http://" + c.host() + "/onvif/"
+	at := c.scheme() + c.host() + "/onvif/"
 	return `<tds:GetCapabilitiesResponse><tds:Capabilities>` +
 		`<tt:Device><tt:XAddr>` + at + `device_service</tt:XAddr></tt:Device>` +
 		`<tt:Events><tt:XAddr>` + at + `events</tt:XAddr><tt:WSSubscriptionPolicySupport>false</tt:WSSubscriptionPolicySupport><tt:WSPullPointSupport>true</tt:WSPullPointSupport><tt:WSPausableSubscriptionManagerInterfaceSupport>false</tt:WSPausableSubscriptionManagerInterfaceSupport></tt:Events>` +

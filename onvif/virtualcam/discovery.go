@@ -93,14 +93,21 @@ var (
 // answer sends a ProbeMatches for a Probe that asks for what this is.
 func (f *finder) answer(probe string, to net.Addr) {
 	faults := f.camera.fault()
-	if faults.Silent || !isProbe.MatchString(probe) {
+	want := first(types, probe)
+	if faults.Silent || f.camera.gate.IsShut() || !isProbe.MatchString(probe) ||
+		faults.TypedOnly && want == "" || faults.UntypedOnly && want != "" {
 		return
 	}
-	if want := first(types, probe); want != "" && !strings.Contains(want, "NetworkVideoTransmitter") && !strings.Contains(want, "Device") {
+	if want != "" && !strings.Contains(want, "NetworkVideoTransmitter") && !strings.Contains(want, "Device") {
 		return
 	}
 	body := `<d:ProbeMatches><d:ProbeMatch>` + f.camera.description() + `</d:ProbeMatch></d:ProbeMatches>`
 	text := discoveryMessage("ProbeMatches", first(messageID, probe), body)
+	if faults.Strangers {
+		for _, junk := range strangers(first(messageID, probe)) {
+			_, _ = f.conn.WriteTo(junk, nil, to) // as below
+		}
+	}
 	times := 1
 	if faults.Twice {
 		times = 2
@@ -108,6 +115,15 @@ func (f *finder) answer(probe string, to net.Addr) {
 	for range times {
 		_, _ = f.conn.WriteTo(text, nil, to) // UDP: who asked may be gone
 	}
+}
+
+// strangers are answers as networks have them: nothing, no XML, half an
+// envelope, and a printer that tells no address.
+func strangers(relatesTo string) [][]byte {
+	printer := `<d:ProbeMatches><d:ProbeMatch><a:EndpointReference><a:Address>urn:uuid:0c0ffee0-0000-4000-8000-000000000001</a:Address></a:EndpointReference>` +
+		`<d:Types>wsdp:Device wprt:PrintDeviceType</d:Types><d:MetadataVersion>1</d:MetadataVersion></d:ProbeMatch></d:ProbeMatches>`
+	whole := discoveryMessage("ProbeMatches", relatesTo, printer)
+	return [][]byte{{}, []byte("\x00\xff\xfejunk"), whole[:len(whole)/2], whole}
 }
 
 // announce sends Hello or Bye to the group.
@@ -131,7 +147,7 @@ func discoveryMessage(action, relatesTo, body string) []byte {
 // description is what Hello, Bye and ProbeMatch tell of the camera.
 func (c *Camera) description() string {
 	return `<a:EndpointReference><a:Address>` + c.endpoint + `</a:Address></a:EndpointReference><d:Types>dn:NetworkVideoTransmitter tds:Device</d:Types>` +
-		`<d:Scopes>` + strings.Join(c.scopes(), " ") + `</d:Scopes><d:XAddrs>http://` + c.host() + `/onvif/device_service</d:XAddrs><d:MetadataVersion>1</d:MetadataVersion>`
+		`<d:Scopes>` + strings.Join(c.scopes(), " ") + `</d:Scopes><d:XAddrs>` + c.scheme() + c.host() + `/onvif/device_service</d:XAddrs><d:MetadataVersion>1</d:MetadataVersion>`
 }
 
 func (c *Camera) scopes() []string {

@@ -2,6 +2,7 @@ package virtualcam
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -43,6 +44,11 @@ func (e *events) close() {
 	e.ring()
 }
 
+// expire forgets what was neither pulled nor renewed in time. The lock is held.
+func (e *events) expire(now time.Time) {
+	maps.DeleteFunc(e.subs, func(_ string, s *subscription) bool { return now.After(s.until) })
+}
+
 func (e *events) ring() {
 	close(e.bell)
 	e.bell = make(chan struct{})
@@ -57,13 +63,15 @@ func (c *Camera) Subscriptions() int {
 
 // Raise sends an event with a boolean state to every subscriber.
 func (c *Camera) Raise(topic string, on bool) {
+	now := c.now()
 	text := fmt.Sprintf(`<wsnt:NotificationMessage><wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">%s</wsnt:Topic>`+
 		`<wsnt:Message><tt:Message UtcTime="%s" PropertyOperation="Changed"><tt:Source><tt:SimpleItem Name="Source" Value="lens"/></tt:Source>`+
 		`<tt:Data><tt:SimpleItem Name="State" Value="%t"/></tt:Data></tt:Message></wsnt:Message></wsnt:NotificationMessage>`,
-		topic, c.now().Format(time.RFC3339), on)
+		topic, now.Format(time.RFC3339), on)
 	e := c.events
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.expire(now)
 	for _, s := range e.subs {
 		s.queue = append(s.queue, text)
 	}
@@ -109,7 +117,7 @@ func (c *Camera) subscribe() string {
 	c.events.mu.Lock()
 	c.events.subs[id] = &subscription{until: c.now().Add(subscriptionLength)}
 	c.events.mu.Unlock()
-	address := "http://" + c.host() + "/onvif/events/" + id
+	address := c.scheme() + c.host() + "/onvif/events/" + id
 	if c.fault().Relative {
 		address = "/onvif/events/" + id
 	}
@@ -121,6 +129,7 @@ func (c *Camera) subscribe() string {
 func (e *events) renew(id string, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.expire(now)
 	s := e.subs[id]
 	if s != nil {
 		s.until = now.Add(subscriptionLength)
@@ -142,7 +151,7 @@ func (c *Camera) pull(r *http.Request, id, body string) (string, bool) {
 	end := time.NewTimer(wait)
 	defer end.Stop()
 	for last := wait == 0; ; {
-		messages, bell, ok := c.events.take(id)
+		messages, bell, ok := c.events.take(id, c.now())
 		if !ok {
 			return "", false
 		}
@@ -162,14 +171,15 @@ func (c *Camera) pull(r *http.Request, id, body string) (string, bool) {
 }
 
 // take empties a subscription's queue; false when it is gone or the camera stops.
-func (e *events) take(id string) ([]string, <-chan struct{}, bool) {
+func (e *events) take(id string, now time.Time) ([]string, <-chan struct{}, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.expire(now)
 	s := e.subs[id]
 	if s == nil || e.over {
 		return nil, nil, false
 	}
 	q := s.queue
-	s.queue = nil
+	s.queue, s.until = nil, now.Add(subscriptionLength)
 	return q, e.bell, true
 }

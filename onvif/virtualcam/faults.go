@@ -14,7 +14,7 @@ type Faults struct {
 	Junk       map[string]string        // sent instead of the answer
 	XAddrHost  string                   // host:port told in service addresses and discovery
 	StreamHost string                   // host:port told in stream and snapshot URIs
-	H265Hidden bool                     // Media1 shows H.265 as H264
+	H265Hidden bool                     // Media1 shows H.265 as H264; else it leaves such a profile out
 	NoMedia2   bool
 	BadHints   bool // bit rate 2147483647, time zone UTC5UTC, odd profiles
 	NoRenew    bool // Renew is refused
@@ -23,6 +23,10 @@ type Faults struct {
 	Lockout    int  // refuse everything after so many wrong passwords; 0: never
 	Silent     bool // no answer to WS-Discovery
 	Twice      bool // every answer of WS-Discovery comes twice
+
+	TypedOnly   bool // a Probe without types is not answered
+	UntypedOnly bool // a Probe with types is not answered
+	Strangers   bool // junk and a printer without addresses answer first
 }
 
 // SetFaults replaces the faults.

@@ -1,6 +1,10 @@
 package rtspcam
 
-import "time"
+import (
+	"time"
+
+	"lieciba"
+)
 
 // faults is what the streams do wrong on purpose.
 type faults struct {
@@ -86,15 +90,23 @@ func (s *Server) Restart(width, height int) error {
 	return s.open()
 }
 
-// ChangeSize goes on in mid-stream with a main picture of another size: the
-// next frame is a key frame with its own SPS. The recorded H.265 has one size.
-func (s *Server) ChangeSize(width, height int) error {
+// ChangeSize goes on in mid-stream with pictures of another size: the next
+// frame is a key frame with its own SPS. The recorded H.265 has one size.
+func (s *Server) ChangeSize(role lieciba.StreamRole, width, height int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.streams["main"].resize(width, height, s.cfg.Bitrate); err != nil {
+	st := s.streams[string(role)]
+	if st == nil {
+		return lieciba.Invalid("stream", "no stream %q", role)
+	}
+	w, h, bitrate := &s.cfg.Width, &s.cfg.Height, s.cfg.Bitrate
+	if role == lieciba.StreamSub {
+		w, h, bitrate = &s.cfg.SubWidth, &s.cfg.SubHeight, 0
+	}
+	if err := st.resize(width, height, bitrate); err != nil {
 		return err
 	}
-	s.cfg.Width, s.cfg.Height = width, height
+	*w, *h = width, height
 	return nil
 }
 

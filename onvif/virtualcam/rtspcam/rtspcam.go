@@ -102,7 +102,8 @@ func Start(c Config) (*Server, error) {
 		AuthMethods:              []auth.VerifyMethod{digest},
 		Listen:                   func(string, string) (net.Listener, error) { return s.gate, nil }}
 	if c.UDP {
-		if s.server.UDPRTPAddress, s.server.UDPRTCPAddress, err = freePair(); err != nil {
+		host := l.Addr().(*net.TCPAddr).IP.String()
+		if s.server.UDPRTPAddress, s.server.UDPRTCPAddress, err = freePair(host); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
@@ -139,15 +140,15 @@ func (s *Server) open() error {
 }
 
 // freePair finds an even port with its odd neighbour, both free.
-func freePair() (rtp, rtcp string, err error) {
+func freePair(host string) (rtp, rtcp string, err error) {
 	for range 64 {
-		a, err := net.ListenPacket("udp", "127.0.0.1:0")
+		a, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return "", "", err
 		}
 		port := a.LocalAddr().(*net.UDPAddr).Port &^ 1
 		_ = a.Close() // only its number was wanted
-		at := func(p int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p)) }
+		at := func(p int) string { return net.JoinHostPort(host, strconv.Itoa(p)) }
 		first, err1 := net.ListenPacket("udp", at(port))
 		second, err2 := net.ListenPacket("udp", at(port+1))
 		for _, c := range []net.PacketConn{first, second} {
@@ -170,8 +171,13 @@ func (s *Server) URL(role lieciba.StreamRole) string {
 	return "rtsp://" + s.Address() + "/" + string(role)
 }
 
-// Config is what the camera was started with, defaults filled in.
-func (s *Server) Config() Config { return s.cfg }
+// Config is what the camera was started with, defaults filled in, and what was
+// changed since.
+func (s *Server) Config() Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg
+}
 
 // Close ends the camera and waits. Idempotent.
 func (s *Server) Close() error {

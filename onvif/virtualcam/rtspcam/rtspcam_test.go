@@ -167,11 +167,11 @@ func TestSizeChangesInMidStream(t *testing.T) {
 		}
 	}
 	first := sps()
-	require.NoError(t, s.ChangeSize(640, 360))
+	require.NoError(t, s.ChangeSize(lieciba.StreamMain, 640, 360))
 	require.Equal(t, 640, s.Config().Width)
 	for sps() == first {
 	}
-	require.Error(t, s.ChangeSize(641, 360))
+	require.Error(t, s.ChangeSize(lieciba.StreamMain, 641, 360))
 }
 
 func TestPictureFreezesWhilePacketsFlow(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+
+	"lieciba"
 )
 
 // payload is the most bytes of RTP payload in a packet.
@@ -102,6 +104,9 @@ func (s *stream) renumber() {
 
 // resize goes on with pictures of another size, told in band only.
 func (s *stream) resize(width, height, bitrate int) error {
+	if s.cfg.Video == lieciba.H265 {
+		return lieciba.Invalid("size", "the recorded H.265 has one size")
+	}
 	source, err := newVideo(s.cfg, width, height, bitrate)
 	if err != nil {
 		return err
