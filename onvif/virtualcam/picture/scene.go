@@ -4,7 +4,6 @@
 package picture
 
 import (
-	"fmt"
 	"image"
 	"strings"
 	"time"
@@ -23,7 +22,8 @@ type Config struct {
 type Scene struct {
 	Encoder *h264gen.Encoder
 	config  Config
-	shown   int64 // instant on the canvas, Unix milliseconds
+	shown   int64  // instant on the canvas, Unix milliseconds
+	clock   string // that is on the canvas, ASCII
 	layout  layout
 }
 
@@ -90,7 +90,12 @@ func (s *Scene) Draw(t time.Time) {
 	if l.columns >= l.textX+(len(clock)+4)*l.text.advance*l.text.scale {
 		clock += " UTC"
 	}
-	drawText(m, l.textX, l.clockY, clock, l.text)
+	for i := range clock { // most digits stay
+		if len(s.clock) != len(clock) || s.clock[i] != clock[i] {
+			drawText(m, l.textX+i*l.text.advance*l.text.scale, l.clockY, clock[i:i+1], l.text)
+		}
+	}
+	s.clock = clock
 	s.square(ms)
 }
 
@@ -144,8 +149,3 @@ func (s *Scene) Image() *image.YCbCr {
 
 // fullRange stretches studio range luma to the full range that JPEG uses.
 func fullRange(y byte) byte { return byte(min(max((int(y)-16)*255/219, 0), 255)) }
-
-// String names the picture in logs.
-func (s *Scene) String() string {
-	return fmt.Sprintf("%s %dx%d", s.config.Name, s.config.Width, s.config.Height)
-}

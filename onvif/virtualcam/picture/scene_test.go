@@ -101,6 +101,21 @@ func TestMotion(t *testing.T) {
 	require.NotEqual(t, before.Y[strip:], s.Image().Y[strip:])
 }
 
+// TestDrawingDependsOnTheInstantAlone holds what is drawn bit by bit against
+// what is drawn afresh.
+func TestDrawingDependsOnTheInstantAlone(t *testing.T) {
+	config := Config{Width: 1280, Height: 720, DeclaredRate: 25, Name: "A"}
+	s, err := New(config)
+	require.NoError(t, err)
+	for _, ahead := range []time.Duration{0, 40 * time.Millisecond, 1880 * time.Millisecond, time.Hour, -time.Minute} {
+		fresh, err := New(config)
+		require.NoError(t, err)
+		s.Draw(start.Add(ahead))
+		fresh.Draw(start.Add(ahead))
+		require.Equal(t, fresh.Image().Y, s.Image().Y, "%s", ahead)
+	}
+}
+
 func BenchmarkP(b *testing.B) {
 	s, err := New(Config{Width: 1280, Height: 720, DeclaredRate: 25, Name: "A"})
 	require.NoError(b, err)

@@ -21,9 +21,9 @@ type textStyle struct {
 	ink, paper     h264gen.Level
 }
 
-// drawText draws a line with its upper left corner at a cell and gives the
-// column after it. Characters that the font lacks become "?".
-func drawText(m *h264gen.Mosaic, x, y int, text string, s textStyle) int {
+// drawText draws a line with its upper left corner at a cell. Characters that
+// the font lacks become "?".
+func drawText(m *h264gen.Mosaic, x, y int, text string, s textStyle) {
 	for _, r := range text {
 		for j := range glyphHeight {
 			for i := range s.advance {
@@ -36,7 +36,6 @@ func drawText(m *h264gen.Mosaic, x, y int, text string, s textStyle) int {
 		}
 		x += s.advance * s.scale
 	}
-	return x
 }
 
 // inked tells whether a font pixel of a character is set.
