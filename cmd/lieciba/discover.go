@@ -23,10 +23,6 @@ func (c discoverCmd) Run(env environment) error {
 	if err != nil {
 		return err
 	}
-	interfaces := c.Interface
-	if len(interfaces) == 0 {
-		interfaces = cfg.Cameras.Interfaces
-	}
 	var mu sync.Mutex
 	w := tabwriter.NewWriter(env.stdout, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ADDRESS\tMAKER\tMODEL\tNAME\tSTATE")
@@ -47,7 +43,7 @@ func (c discoverCmd) Run(env environment) error {
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.Camera.Address, f.Camera.Maker, f.Camera.Model, f.Camera.Name, state)
 	}
-	err = server.Discover(env.ctx, cfg, api.DiscoverRequest{Interfaces: interfaces, Addresses: c.Address, Duration: c.For}, found)
+	err = server.Discover(env.ctx, cfg, api.DiscoverRequest{Interfaces: c.Interface, Addresses: c.Address, Duration: c.For}, found)
 	if err != nil {
 		return err
 	}

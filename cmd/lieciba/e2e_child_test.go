@@ -22,7 +22,7 @@ const patience = 60 * time.Second
 // until asks again and again until done says so.
 func until(t testing.TB, what string, within time.Duration, done func() bool) {
 	t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()

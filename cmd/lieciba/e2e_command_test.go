@@ -111,5 +111,45 @@ func TestDiscoverListsCameras(t *testing.T) {
 	code, _, errs = command(t, nil, "", "discover", "-c", path, "-i", "nav0")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "nav0")
+	code, _, errs = command(t, nil, "", "discover", "-c", path)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "cameras.interfaces")
+	require.NoError(t, os.WriteFile(path, []byte("cameras: {networks: [127.0.0.0/8], interfaces: [lo]}\n"), 0o600))
+	code, out, errs = command(t, nil, "", "discover", "-c", path, "--for", "2s")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, seen.Address())
 	require.Zero(t, seen.Failures()+hidden.Failures(), "looking tries no password")
+}
+
+// TestDiscoveryByAddressKeepsTheIdentity asks a camera that WS-Discovery cannot
+// see: who it is comes from the camera itself.
+func TestDiscoveryByAddressKeepsTheIdentity(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, t.TempDir(), nil)
+	config := small("Bez paroles", "")
+	config.Username, config.Password = "", ""
+	v, err := virtualcam.Start(virtualcam.Options{Streams: config})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, v.Close()) })
+	var d struct {
+		ID    string `json:"id"`
+		State string `json:"state"`
+		Found []struct {
+			EndpointRef string `json:"endpoint_ref"`
+			Address     string `json:"address"`
+			Error       string `json:"error"`
+		} `json:"found"`
+	}
+	h.must(h.admin, http.MethodPost, "/v1/discoveries", map[string]any{"addresses": []string{v.Address()}, "seconds": 1}, &d)
+	until(t, "the discovery ends", patience, func() bool {
+		h.must(h.admin, http.MethodGet, "/v1/discoveries/"+d.ID, nil, &d)
+		return d.State != "running"
+	})
+	refs := map[string]string{} // other cameras of this machine may answer too: they have the same address but for the port
+	for _, f := range d.Found {
+		if f.Error == "" {
+			refs[f.Address] = f.EndpointRef
+		}
+	}
+	require.Equal(t, strings.TrimPrefix(v.EndpointRef(), "urn:uuid:"), refs[v.Address()])
 }

@@ -12,10 +12,6 @@ import (
 // that a test starts, kills and starts again is built once, with the tests.
 const commandEnv = "LIECIBA_TEST_COMMAND"
 
-// The tests wait for real time most of the time, so more of them run side by
-// side than there are cores.
-const sideBySide = "6"
-
 func TestMain(m *testing.M) {
 	if os.Getenv(commandEnv) != "" {
 		main() // ends the process

@@ -60,12 +60,12 @@ func TestStoreAwayForAMinute(t *testing.T) {
 	require.Positive(t, early)
 	require.Greater(t, h.metric("lieciba_spool_bytes"), 3*early, "the spool grows")
 	require.Greater(t, h.metric("lieciba_upload_lag_seconds"), outage.Seconds()/2)
-	require.GreaterOrEqual(t, h.metric("lieciba_spool_segments"), 20.0)
+	require.GreaterOrEqual(t, h.metric("lieciba_spool_segments"), 20.0, "ten of each camera at least")
 	m.Start(t)
 	for _, rec := range h.complete(id, 2) {
 		require.Empty(t, rec.Gaps, "nothing is lost")
 		require.Equal(t, rec.ExpectedS, rec.RecordedS)
-		require.Greater(t, len(rec.Segments), 20)
+		require.Greater(t, len(rec.Segments), 10)
 		h.fetch(rec.Segments[len(rec.Segments)/2]) // its bytes were in the spool when the store was away
 	}
 	until(t, "the spool drains", patience, func() bool {

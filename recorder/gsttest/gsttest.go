@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// The pipelines of two cameras, 320x240 at 25 frames a second, a key frame each
+// The pipelines of two cameras, 176x144 at 25 frames a second, a key frame each
 // second.
 const (
-	H264WithAAC = "videotestsrc is-live=1 ! video/x-raw,width=320,height=240,framerate=25/1 ! " +
+	H264WithAAC = "videotestsrc is-live=1 ! video/x-raw,width=176,height=144,framerate=25/1 ! " +
 		"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96 " +
 		"audiotestsrc is-live=1 freq=1000 ! audioconvert ! avenc_aac ! rtpmp4gpay name=pay1 pt=97"
-	H265 = "videotestsrc is-live=1 ! video/x-raw,width=320,height=240,framerate=25/1 ! " +
+	H265 = "videotestsrc is-live=1 ! video/x-raw,width=176,height=144,framerate=25/1 ! " +
 		"x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph265pay name=pay0 pt=96 config-interval=-1"
 )
 

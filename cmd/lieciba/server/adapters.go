@@ -56,7 +56,7 @@ func cameraStatus(st recorder.CameraStatus, viewers int) lieciba.CameraStatus {
 
 // Discover looks for cameras as the API does, without a server.
 func Discover(ctx context.Context, c config.Config, r api.DiscoverRequest, found func(api.Found)) error {
-	p := newProber(c.Prefixes())
+	p := newProber(c)
 	defer p.clients.Close()
 	return p.Discover(ctx, r, found)
 }

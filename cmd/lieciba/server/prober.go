@@ -10,17 +10,20 @@ import (
 
 	"lieciba"
 	"lieciba/api"
+	"lieciba/cmd/lieciba/config"
 	"lieciba/onvif"
 )
 
 // prober gives the API the camera client, within the allowed networks.
 type prober struct {
-	networks []netip.Prefix
-	clients  *onvif.Clients // one a camera, so that a refused password is remembered
+	networks   []netip.Prefix
+	interfaces []string       // searched when a request names neither interface nor address
+	clients    *onvif.Clients // one a camera, so that a refused password is remembered
 }
 
-func newProber(networks []netip.Prefix) prober {
-	return prober{networks, onvif.NewClients(onvif.Options{Networks: networks})}
+func newProber(c config.Config) prober {
+	networks := c.Prefixes()
+	return prober{networks, c.Cameras.Interfaces, onvif.NewClients(onvif.Options{Networks: networks})}
 }
 
 func (p prober) options() onvif.Options { return onvif.Options{Networks: p.networks} }
@@ -28,6 +31,12 @@ func (p prober) options() onvif.Options { return onvif.Options{Networks: p.netwo
 // Discover asks who is there, then reads each answerer as far as it lets
 // anybody read it.
 func (p prober) Discover(ctx context.Context, r api.DiscoverRequest, found func(api.Found)) error {
+	if len(r.Interfaces)+len(r.Addresses) == 0 {
+		r.Interfaces = p.interfaces
+	}
+	if len(r.Interfaces)+len(r.Addresses) == 0 {
+		return lieciba.Invalid("interfaces", "name the network interfaces or addresses to search, or set cameras.interfaces in the configuration")
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	seen := func(f onvif.Found) {

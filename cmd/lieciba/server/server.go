@@ -94,7 +94,7 @@ func (s *Server) openStores(ctx context.Context) error {
 }
 
 func (s *Server) openRecorder(context.Context) error {
-	s.prober = newProber(s.cfg.Prefixes())
+	s.prober = newProber(s.cfg)
 	s.later(func() error { s.prober.clients.Close(); return nil })
 	var err error
 	s.recorder, err = recorder.New(recorder.Config{
