@@ -98,12 +98,6 @@ func (r *Recorder) watchClock() {
 	off := r.env.timeline.Offset()
 	r.mu.Lock()
 	recording := len(r.sinks) > 0
-	var streams []*stream
-	for _, c := range r.cameras {
-		for _, s := range c.streams {
-			streams = append(streams, s)
-		}
-	}
 	r.mu.Unlock()
 	if !recording {
 		if moved := r.env.timeline.Resync(true); moved != 0 {
@@ -115,6 +109,19 @@ func (r *Recorder) watchClock() {
 		return
 	}
 	r.env.log.Warn("this server's clock was stepped while recording: new runs take it over", "by", off)
+	r.renewRuns()
+}
+
+// renewRuns asks every connection for a new run: the time line was moved.
+func (r *Recorder) renewRuns() {
+	r.mu.Lock()
+	var streams []*stream
+	for _, c := range r.cameras {
+		for _, s := range c.streams {
+			streams = append(streams, s)
+		}
+	}
+	r.mu.Unlock()
 	for _, s := range streams {
 		if p := s.current(); p != nil {
 			p.newRun()

@@ -64,7 +64,9 @@ func TestFullDisk(t *testing.T) {
 			for _, g := range x.gaps {
 				require.Equal(t, lieciba.CauseDiskFull, g.Cause)
 			}
-			require.InDelta(t, 6.5, x.cover.Missing.Seconds(), 2.5)
+			// A disk that is nearly full may take a fragment now and then.
+			require.Greater(t, x.cover.Missing, time.Second)
+			require.Less(t, x.cover.Missing, 9*time.Second)
 			h.checkFiles(t, x)
 			stop()
 		})

@@ -2,7 +2,9 @@ package recorder
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,6 +85,26 @@ func (e *env) spawn(f func()) {
 		defer e.wg.Done()
 		f()
 	}()
+}
+
+// guard runs f; a panic of it becomes an error, so that a bug that one camera's
+// data brings out stops no other camera.
+func (e *env) guard(what string, f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.log.Error("panic", "in", what, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			err = lieciba.Errorf(lieciba.CodeInternal, "internal error: %s", what)
+		}
+	}()
+	return f()
+}
+
+// bounded runs a call or two of the catalogue, guarded and with a deadline: a
+// database that does not answer must not stop those that ask it.
+func (e *env) bounded(ctx context.Context, what string, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, catalogTimeout)
+	defer cancel()
+	return e.guard(what, func() error { return f(ctx) })
 }
 
 func poke(c chan struct{}) {

@@ -318,7 +318,7 @@ func TestLeaseMovesToTheOtherNode(t *testing.T) {
 		id := h.session(h.rooms[0], begin, begin.Add(4*time.Minute), nil)
 		at(begin.Add(10 * time.Second))
 		second, stopSecond := other.start()
-		at(begin.Add(time.Minute))
+		at(begin.Add(time.Minute + 3*time.Second)) // between two renewals of the other
 		require.True(t, first.leases.granted(h.cameras[0].ID))
 		require.False(t, second.leases.granted(h.cameras[0].ID))
 		_, err := second.Join(ctxb, h.cameras[0].ID, lieciba.StreamMain)

@@ -50,7 +50,8 @@ func (l *leases) renew(ctx context.Context, cameras map[lieciba.CameraID]lieciba
 		if c, ok := cameras[id]; ok && c.State != lieciba.CameraRetired {
 			continue
 		}
-		if err := cat.ReleaseLease(ctx, id, node); err == nil && l.set(id, false) {
+		err := l.env.bounded(ctx, "release a lease", func(ctx context.Context) error { return cat.ReleaseLease(ctx, id, node) })
+		if err == nil && l.set(id, false) {
 			changed = true
 		}
 	}

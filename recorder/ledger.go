@@ -88,9 +88,7 @@ func (l *ledger) run(ctx context.Context) {
 // repeat does op until it succeeds or can never succeed; false when ctx ends.
 func (l *ledger) repeat(ctx context.Context, op ledgerOp) bool {
 	for n := 0; ; n++ {
-		call, cancel := context.WithTimeout(ctx, catalogTimeout)
-		err := op.do(call)
-		cancel()
+		err := l.env.bounded(ctx, op.name, op.do)
 		switch {
 		case err == nil:
 			return true

@@ -122,6 +122,10 @@ func (p *puller) once(ctx context.Context) (last time.Time, err error) {
 	if err != nil {
 		return last, &ingest.Error{Cause: lieciba.CauseStoreUnavailable, Err: errors.New("the camera's credentials cannot be read")}
 	}
+	select { // a wish that this connection fulfils
+	case <-p.renew:
+	default:
+	}
 	p.env.timeline.Resync(false)
 	ends := make(chan error, 1)
 	a := &assembler{hub: p.hub, now: p.env.now, stall: p.env.cfg.StallAfter, offset: p.offset, meter: p.meter, rates: p.rates,
@@ -167,7 +171,9 @@ func (p *puller) watch(ctx context.Context, s link, a *assembler, ends <-chan er
 			}
 		} else if now.Sub(opened) > 500*time.Millisecond && !asked && p.env.cfg.RequestKeyFrame != nil {
 			asked = true
-			p.env.spawn(func() { p.env.cfg.RequestKeyFrame(ctx, p.camera) })
+			p.env.spawn(func() {
+				_ = p.env.guard("request a key frame", func() error { p.env.cfg.RequestKeyFrame(ctx, p.camera); return nil })
+			})
 		}
 		if err := p.stalled(now, opened, a); err != nil {
 			return err

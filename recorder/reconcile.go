@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lieciba"
+	"lieciba/recorder/clock"
 	"lieciba/storage"
 )
 
@@ -18,19 +19,27 @@ func (r *Recorder) reconcile(ctx context.Context, w world, current bool) {
 	seen, pending := map[wantKey]bool{}, map[lieciba.SessionID]bool{}
 	for _, wt := range decide(w, r.env.cfg.Margins, now) {
 		seen[wt.key] = true
-		if !r.pursue(ctx, w, wt, now) {
+		declared := false
+		r.step(ctx, "pursue a recording", func(ctx context.Context) { declared = r.pursue(ctx, w, wt, now) })
+		if !declared {
 			pending[wt.key.session] = true
 		}
 	}
-	r.endUnwanted(ctx, w, seen, now)
+	r.step(ctx, "end recordings", func(ctx context.Context) { r.endUnwanted(ctx, w, seen, now) })
 	r.forget()
 	if current {
 		if now.Sub(r.orphansAt).Abs() >= 5*time.Second {
 			r.orphansAt = now
-			r.settleOrphans(ctx, w, now)
+			r.step(ctx, "settle recordings", func(ctx context.Context) { r.settleOrphans(ctx, w, now) })
 		}
-		r.moveSessions(ctx, w, pending, now)
+		r.step(ctx, "move sessions", func(ctx context.Context) { r.moveSessions(ctx, w, pending, now) })
 	}
+}
+
+// step is one part of a look: it has its own deadline and its own faults, and
+// what it could not do is done at the next look.
+func (r *Recorder) step(ctx context.Context, what string, f func(ctx context.Context)) {
+	_ = r.env.bounded(ctx, what, func(ctx context.Context) error { f(ctx); return nil }) // a panic; logged there
 }
 
 // horizon is how far ahead sessions are known, so that they are recorded even
@@ -131,6 +140,7 @@ func (r *Recorder) start(ctx context.Context, rec lieciba.Recording, p plan, kno
 			r.env.log.WarnContext(ctx, "a recording cannot be resumed yet", "recording", rec.ID, "err", err)
 			return
 		}
+		r.keepAhead(ctx, st.covered.Sub(now), rec)
 		s.covered, s.gap, s.fresh = st.covered, st.gap, st.fresh
 		if st.gap != nil {
 			s.shown.gapSince, s.shown.gapCause = st.gap.From, st.gap.Cause
@@ -156,6 +166,17 @@ func (r *Recorder) start(ctx context.Context, rec lieciba.Recording, p plan, kno
 	})
 	r.env.log.InfoContext(ctx, "recording", "recording", rec.ID, "camera", rec.CameraID, "session", rec.SessionID,
 		"from", p.window.From, "to", p.window.To)
+}
+
+// keepAhead moves the time line on to where a recording of this node ends, if
+// that is in the future: the wall clock was set back since, and the times up to
+// there are taken (TIME.md, 1).
+func (r *Recorder) keepAhead(ctx context.Context, ahead time.Duration, rec lieciba.Recording) {
+	if ahead <= clock.Unreliable || rec.NodeID != r.env.cfg.Node || !r.env.timeline.NotBefore(r.env.now().Add(ahead)) {
+		return
+	}
+	r.env.log.WarnContext(ctx, "this server's clock was set back: the time line stays ahead while a recording goes on", "by", ahead, "recording", rec.ID)
+	r.renewRuns()
 }
 
 // adjust gives a running sink its newest plan.

@@ -141,7 +141,7 @@ func New(cfg Config) (*Recorder, error) {
 	}
 	e := &env{cfg: cfg, open: openRTSP, log: cfg.Log, timeline: clock.NewTimeline(cfg.Clock), spool: sp,
 		wanted: make(chan struct{}, 1), uploads: make(chan struct{}, 1)}
-	r := &Recorder{env: e, leases: &leases{env: e, state: map[lieciba.CameraID]bool{}}, up: &uploader{env: e},
+	r := &Recorder{env: e, leases: &leases{env: e, state: map[lieciba.CameraID]bool{}}, up: &uploader{env: e, batch: uploadBatch},
 		ready: make(chan struct{}), stopped: make(chan struct{}),
 		sinks: map[wantKey]*sink{}, cameras: map[lieciba.CameraID]*camera{}}
 	r.ctx, r.cancel[0] = context.WithCancel(context.Background())
@@ -220,7 +220,7 @@ func (r *Recorder) loop(ctx context.Context) {
 		}
 		if now.Sub(watched) >= 5*time.Second {
 			watched = now
-			r.watchCameras(ctx)
+			r.step(ctx, "watch cameras", r.watchCameras)
 		}
 		select {
 		case <-tick.C:

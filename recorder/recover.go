@@ -27,7 +27,7 @@ func (e *env) file(ctx context.Context, side sidecar, row lieciba.Segment) error
 	if lieciba.CodeOf(err) == lieciba.CodeConflict {
 		// Somebody else has this span on record. The bytes are kept for a person.
 		path := e.spool.path(row.CameraID, row.ID)
-		return errors.Join(err, e.spool.setAside(path), e.spool.setAside(sidecarPath(path)))
+		return errors.Join(err, e.spool.setAside(path))
 	}
 	if err == nil {
 		poke(e.uploads)
@@ -61,10 +61,13 @@ func (e *env) recoverFile(ctx context.Context, path string) (to time.Time, err e
 	}
 	res, err := segment.RecoverOn(e.spool.disk, path)
 	switch {
-	case errors.Is(err, segment.ErrEmpty):
+	case errors.Is(err, segment.ErrEmpty) && (res.Recording != "" || res.Size == 0):
 		e.log.WarnContext(ctx, "a torn segment held nothing whole", "path", path)
 		return to, errors.Join(e.spool.disk.Remove(path), e.spool.disk.Remove(sidecarPath(final)))
 	case lieciba.CodeOf(err) == lieciba.CodeCorrupt:
+		if side, err := e.spool.sidecar(final); err == nil && res.Recording == "" {
+			res.Recording = side.Recording.ID
+		}
 		e.corrupt.Store(res.Recording, true)
 		return to, errors.Join(err, e.spool.setAside(path))
 	case err != nil:
@@ -165,6 +168,9 @@ func (e *env) resumeRecording(ctx context.Context, rec lieciba.Recording, window
 	}
 	holes := lieciba.Cover(lieciba.Interval{From: window.From, To: until}, spans(segs), gapSpans(gaps, until)).Holes
 	out.covered = until
+	for _, i := range append(spans(segs), gapSpans(gaps, until)...) { // the clock was set back since
+		out.covered = latest(out.covered, i.To)
+	}
 	if out.gap != nil {
 		out.covered = out.gap.From
 	}

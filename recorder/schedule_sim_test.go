@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -381,17 +382,17 @@ func TestStepsOfTheServersClock(t *testing.T) {
 	for _, step := range []time.Duration{20 * time.Second, -20 * time.Second} {
 		sim(t, 1, func(t *testing.T, h *house) {
 			bubble := time.Now()
-			var offset time.Duration
+			var offset atomic.Int64
 			h.clock = func() clock.Instant {
 				d := time.Since(bubble)
-				return clock.Instant{Wall: bubble.Add(d + offset).Round(0), Mono: clock.Mono(d)}
+				return clock.Instant{Wall: bubble.Add(d + time.Duration(offset.Load())).Round(0), Mono: clock.Mono(d)}
 			}
 			h.now = func() time.Time { return h.clock().Wall }
 			r, _ := h.start()
 			begin := h.now().Add(20 * time.Second)
 			id := h.session(h.rooms[0], begin, begin.Add(3*time.Minute), nil)
 			time.Sleep(80 * time.Second)
-			offset = step
+			offset.Store(int64(step))
 			time.Sleep(10 * time.Second)
 			if step < 0 {
 				require.InDelta(t, step.Seconds(), r.Stats().ClockStep.Seconds(), 0.1, "not followed while recording, and said")

@@ -31,10 +31,8 @@ type simCamera struct {
 	pps    []byte
 	idr    []byte
 	p      []byte
-	epoch  time.Time
 	link   *simLink
 	opened int
-	first  int // frame of the next connection's first key frame
 	sound  bool
 }
 
@@ -46,6 +44,7 @@ func newSimCamera(t testing.TB, width int) *simCamera {
 
 type simLink struct {
 	ended chan struct{}
+	fed   chan struct{} // closed when no handler runs any more
 	err   error
 	once  sync.Once
 }
@@ -54,7 +53,7 @@ func (l *simLink) end(err error)          { l.once.Do(func() { l.err = err; clos
 func (l *simLink) Ended() <-chan struct{} { return l.ended }
 func (l *simLink) Err() error             { return l.err }
 func (l *simLink) Notes() []string        { return nil }
-func (l *simLink) Close()                 { l.end(errors.New("closed")) }
+func (l *simLink) Close()                 { l.end(errors.New("closed")); <-l.fed }
 
 // fail ends the connection and refuses others with err; nil lets them in again.
 func (c *simCamera) fail(err error) {
@@ -74,7 +73,7 @@ func (c *simCamera) open(ctx context.Context, o ingest.Options, h ingest.Handler
 	if c.down != nil {
 		return nil, c.down
 	}
-	l := &simLink{ended: make(chan struct{})}
+	l := &simLink{ended: make(chan struct{}), fed: make(chan struct{})}
 	c.link = l
 	format := lieciba.StreamFormat{Video: lieciba.VideoFormat{Codec: lieciba.H264}}
 	if c.sound {
@@ -87,6 +86,7 @@ func (c *simCamera) open(ctx context.Context, o ingest.Options, h ingest.Handler
 
 // feed sends frames until the link ends.
 func (c *simCamera) feed(ctx context.Context, l *simLink, o ingest.Options, h ingest.Handler) {
+	defer close(l.fed)
 	tick := time.NewTicker(40 * time.Millisecond)
 	defer tick.Stop()
 	for n := 0; ; n++ {

@@ -44,12 +44,14 @@ type sink struct {
 	mu    sync.Mutex
 	want  plan
 	begun bool // the recording's row is, or will be, in the catalogue
+	ended bool // no row follows: the plan can no longer change
 	shown shown
 
 	// Owned by run.
 	reader    *reader
 	scratch   []entry
 	seg       *writing
+	closing   *writing     // while closeSegment works on it
 	covered   time.Time    // up to here the window is accounted for
 	fresh     bool         // nothing of the window is accounted for yet
 	gap       *lieciba.Gap // the open loss
@@ -93,6 +95,9 @@ func newSink(e *env, src *stream, rec lieciba.Recording, want plan) *sink {
 func (s *sink) setPlan(p plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	if s.begun && s.want.window != p.window {
 		id, w := s.rec.ID, p.window
 		s.ledger.add("window", func(ctx context.Context) error { return s.env.cfg.Catalog.SetRecordingWindow(ctx, id, w) })
@@ -132,9 +137,7 @@ func (s *sink) step(ctx context.Context) (done bool) {
 		if r := recover(); r != nil {
 			s.env.log.ErrorContext(ctx, "panic while recording", "camera", s.rec.CameraID, "recording", s.rec.ID,
 				"panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			s.pre = nil
-			s.closeSegment(time.Time{})
-			s.lose(s.covered, lieciba.CauseDecodeError, "internal error while recording")
+			s.afterPanic()
 		}
 	}()
 	if s.fresh && s.gap == nil && s.seg == nil { // the window may still move
@@ -163,6 +166,23 @@ func (s *sink) step(ctx context.Context) (done bool) {
 	return s.done
 }
 
+// afterPanic leaves the segment under way to the code that recovers after a
+// crash: its writer stands somewhere between two of its steps.
+func (s *sink) afterPanic() {
+	s.pre = nil
+	g := s.closing
+	if s.seg != nil {
+		g = s.seg
+		s.env.spool.grow.Add(-g.size)
+	}
+	s.seg, s.closing = nil, nil
+	if g != nil {
+		s.show(func(v *shown) { v.growing, v.writer = nil, nil })
+		s.abandon(g, g.w.Durable().To)
+	}
+	s.lose(s.covered, lieciba.CauseDecodeError, "internal error while recording")
+}
+
 func (s *sink) entry(e entry) {
 	switch {
 	case e.end != nil:
@@ -184,8 +204,9 @@ func (s *sink) entry(e entry) {
 func (s *sink) video(e entry) {
 	f, p := e.frame, s.plan()
 	decoded := f.Time.Add(-time.Duration(f.PTS-f.DTS) * time.Second / lieciba.VideoClockRate)
-	if !decoded.Before(p.window.To) {
-		s.finish(p.window.To)
+	if !decoded.Before(p.window.To) { // idle finishes, unless the end is moved until then
+		s.pre, s.why = nil, ending{cause: lieciba.CauseServerStart, detail: "the session was extended at its end"}
+		s.closeSegment(p.window.To)
 		return
 	}
 	if cause, detail := s.blocked(f.Time, p); cause != "" {
@@ -306,7 +327,7 @@ func (s *sink) audio(e entry) {
 func (s *sink) idle(now time.Time) {
 	p := s.plan()
 	if p.window.Empty() { // cancelled before it began
-		s.done = true
+		s.end()
 		return
 	}
 	if now.Before(p.window.From) {
@@ -327,7 +348,7 @@ func (s *sink) idle(now time.Time) {
 		}
 		return
 	}
-	if over >= 0 && (state != flowing || over >= s.env.cfg.StallAfter) {
+	if over >= s.env.cfg.StallAfter {
 		s.finish(p.window.To)
 		return
 	}
@@ -356,7 +377,7 @@ func (s *sink) finish(to time.Time) {
 	if s.gap != nil {
 		s.closeGap(to)
 	}
-	s.done = true
+	s.end()
 	rec := s.rec
 	s.ledger.add("finalise", func(ctx context.Context) error { return s.env.settle(ctx, rec.ID) })
 }
@@ -370,5 +391,12 @@ func (s *sink) stop() {
 	if now := s.env.now(); !now.Before(p.window.From) && s.covered.Before(p.window.To) {
 		s.lose(s.covered, lieciba.CauseServerDown, "the server was stopped")
 	}
-	s.done = true
+	s.end()
+}
+
+// end fixes the plan: what is wanted from here on is another sink's job.
+func (s *sink) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done, s.ended = true, true
 }

@@ -126,13 +126,13 @@ func (s *sink) closeSegment(end time.Time) {
 	if g == nil {
 		return
 	}
-	s.seg = nil
+	s.seg, s.closing = nil, g
+	s.env.spool.grow.Add(-g.size)
 	durable := g.w.Durable()
 	res, err := g.w.Close(end)
 	if lieciba.CodeOf(err) == lieciba.CodeInvalid {
 		res, err = g.w.Close(time.Time{})
 	}
-	s.env.spool.grow.Add(-g.size)
 	s.show(func(v *shown) { v.growing, v.writer = nil, nil })
 	switch {
 	case err == nil:
@@ -146,13 +146,20 @@ func (s *sink) closeSegment(end time.Time) {
 		s.lose(s.covered, diskCause(err), "nothing of a segment could be written")
 	default:
 		s.env.log.Error("a segment could not be closed; it will be recovered", "camera", s.rec.CameraID, "segment", g.id, "err", err)
-		s.covered = latest(s.covered, latest(g.from, durable.To))
-		if s.gap != nil {
-			s.closeGap(g.from)
-		}
-		s.salvage(g)
+		s.abandon(g, durable.To)
 		s.lose(s.covered, diskCause(err), "a segment could not be closed")
 	}
+	s.closing = nil
+}
+
+// abandon leaves a segment to salvage: up to durable it is on the disk for sure.
+func (s *sink) abandon(g *writing, durable time.Time) {
+	s.covered = latest(s.covered, latest(g.from, durable))
+	if s.gap != nil {
+		s.closeGap(g.from)
+	}
+	s.env.spool.size.Add(g.size)
+	s.salvage(g)
 }
 
 // discard removes what is left of a segment that holds nothing.

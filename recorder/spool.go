@@ -111,13 +111,26 @@ func (s *spool) remove(camera lieciba.CameraID, id lieciba.SegmentID) error {
 	return s.disk.Remove(sidecarPath(path))
 }
 
-// setAside keeps a file that cannot be used where a person finds it.
+// setAside keeps a segment's file that cannot be used where a person finds it,
+// with its sidecar. It does not count as waiting for upload any more.
 func (s *spool) setAside(path string) error {
 	dir := filepath.Join(s.dir, "aside")
 	if err := s.disk.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	return s.disk.Rename(path, filepath.Join(dir, filepath.Base(path)))
+	move := func(path string) error { return s.disk.Rename(path, filepath.Join(dir, filepath.Base(path))) }
+	info, err := os.Stat(path)
+	if err != nil {
+		return durable.Error(err)
+	}
+	if err := move(path); err != nil {
+		return err
+	}
+	s.size.Add(-info.Size())
+	if err := move(sidecarPath(strings.TrimSuffix(path, segment.PartSuffix))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // spooled is a segment's file that was found.

@@ -21,6 +21,8 @@ type uploader struct {
 	waiting atomic.Int64 // segments in the last list that are not verified
 	oldest  atomic.Int64 // end of the oldest of them, Unix µs; 0: none
 	failing atomic.Bool
+	batch   int          // how many segments are taken on at a time
+	stuck   int          // of the last list: can never be brought; owned by round
 	ups     atomic.Int64 // segments brought
 	errs    atomic.Int64
 
@@ -28,8 +30,8 @@ type uploader struct {
 	unsure map[lieciba.SegmentID]lieciba.CameraID // verified perhaps, and still in the spool
 }
 
-// uploadList is how many segments are taken on at a time.
-const uploadList = 200
+// uploadBatch is how many segments are taken on at a time.
+const uploadBatch = 200
 
 // run uploads until ctx ends.
 func (u *uploader) run(ctx context.Context) {
@@ -72,8 +74,12 @@ func (u *uploader) round(ctx context.Context) (more bool, err error) {
 	if err := u.sweep(ctx); err != nil {
 		return false, err
 	}
-	list, err := u.env.cfg.Catalog.UnverifiedSegments(ctx, u.env.cfg.Node, uploadList)
-	if err != nil {
+	limit := u.batch + u.stuck // those that are stuck are the oldest, and must not fill the list
+	var list []lieciba.Segment
+	if err := u.env.bounded(ctx, "list segments", func(ctx context.Context) (err error) {
+		list, err = u.env.cfg.Catalog.UnverifiedSegments(ctx, u.env.cfg.Node, limit)
+		return err
+	}); err != nil {
 		return false, err
 	}
 	u.note(list)
@@ -94,7 +100,7 @@ func (u *uploader) round(ctx context.Context) (more bool, err error) {
 		go func() {
 			defer wg.Done()
 			defer func() { <-slots }()
-			if err := u.upload(ctx, s); err != nil {
+			if err := u.env.guard("upload", func() error { return u.upload(ctx, s) }); err != nil {
 				u.errs.Add(1)
 				mu.Lock()
 				defer mu.Unlock()
@@ -108,12 +114,13 @@ func (u *uploader) round(ctx context.Context) (more bool, err error) {
 	}
 	wg.Wait()
 	if !stop {
+		u.stuck = len(errs)
 		u.complete(ctx)
 	}
 	if len(errs) == 0 {
 		u.note(nil)
 	}
-	return len(list) == uploadList && len(errs) == 0, errors.Join(errs...)
+	return len(list) == limit && len(errs) == 0, errors.Join(errs...)
 }
 
 func (u *uploader) note(rest []lieciba.Segment) {
@@ -146,7 +153,7 @@ func (u *uploader) upload(ctx context.Context, s lieciba.Segment) error {
 	if sum != s.SHA256 {
 		return lieciba.Errorf(lieciba.CodeCorrupt, "segment %s reads back from the store with other bytes", s.ID)
 	}
-	err = e.cfg.Catalog.VerifySegment(ctx, s.ID, obj.Ref)
+	err = e.bounded(ctx, "verify a segment", func(ctx context.Context) error { return e.cfg.Catalog.VerifySegment(ctx, s.ID, obj.Ref) })
 	if err == nil {
 		err = e.spool.remove(s.CameraID, s.ID)
 	}
@@ -172,7 +179,11 @@ func (u *uploader) sweep(ctx context.Context) error {
 	list := maps.Clone(u.unsure)
 	u.mu.Unlock()
 	for id, camera := range list {
-		row, err := u.env.cfg.Catalog.Segment(ctx, id)
+		var row lieciba.Segment
+		err := u.env.bounded(ctx, "read a segment", func(ctx context.Context) (err error) {
+			row, err = u.env.cfg.Catalog.Segment(ctx, id)
+			return err
+		})
 		if err == nil && row.State != lieciba.SegmentHashed {
 			err = u.env.spool.remove(camera, id)
 		}
@@ -188,8 +199,11 @@ func (u *uploader) sweep(ctx context.Context) error {
 
 // complete moves recordings on whose segments are all verified.
 func (u *uploader) complete(ctx context.Context) {
-	list, err := u.env.cfg.Catalog.ListRecordings(ctx, lieciba.RecordingFinalising)
-	if err != nil {
+	var list []lieciba.Recording
+	if err := u.env.bounded(ctx, "list recordings", func(ctx context.Context) (err error) {
+		list, err = u.env.cfg.Catalog.ListRecordings(ctx, lieciba.RecordingFinalising)
+		return err
+	}); err != nil {
 		u.env.log.WarnContext(ctx, "recordings cannot be listed", "err", err)
 		return
 	}
@@ -197,7 +211,9 @@ func (u *uploader) complete(ctx context.Context) {
 		if r.NodeID != u.env.cfg.Node {
 			continue
 		}
-		err := u.env.cfg.Catalog.MoveRecording(ctx, r.ID, lieciba.RecordingComplete, u.env.cfg.Node)
+		err := u.env.bounded(ctx, "complete a recording", func(ctx context.Context) error {
+			return u.env.cfg.Catalog.MoveRecording(ctx, r.ID, lieciba.RecordingComplete, u.env.cfg.Node)
+		})
 		if err != nil && lieciba.CodeOf(err) != lieciba.CodeConflict { // not all verified yet
 			u.env.log.WarnContext(ctx, "a recording cannot be completed", "recording", r.ID, "err", err)
 		}

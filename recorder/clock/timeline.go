@@ -56,6 +56,20 @@ func (t *Timeline) Offset() time.Duration {
 	return t.off
 }
 
+// NotBefore moves the time line to t, if it is earlier: times up to t are taken.
+// It reports whether it moved.
+func (t *Timeline) NotBefore(at time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.advance(t.read())
+	ahead := at.Sub(t.at)
+	if ahead <= 0 {
+		return false
+	}
+	t.at, t.off = t.at.Add(ahead), t.off-ahead
+	return true
+}
+
 // Resync takes over a step of the wall clock: forward always, backward only if
 // back is true, which the caller may say only while nothing is recorded. It
 // returns by how much the time line moved.

@@ -10,13 +10,14 @@ import (
 
 // Bounds on one access unit; a camera that exceeds them is faulty or hostile.
 const (
-	maxUnitSize = 16 << 20
-	maxNALs     = 512
+	maxUnitSize  = 16 << 20
+	maxNALs      = 512
+	maxFragments = 32 << 10 // of one NAL unit; each keeps its packet in memory
 )
 
 var (
 	errShort  = errors.New("an RTP payload is shorter than its own headers say")
-	errTooBig = errors.New("an access unit is over 16 MiB or 512 NAL units")
+	errTooBig = errors.New("an access unit is over 16 MiB, 512 NAL units or 32768 fragments")
 	errKind   = errors.New("an RTP payload structure that is not supported (interleaved mode)")
 	errTorn   = errors.New("a fragment of a NAL unit is missing")
 )
@@ -166,7 +167,7 @@ func (d *depacketizer) fragment(fu byte, body []byte, n int, header [2]byte) err
 	} else if d.fragSize == 0 {
 		return errTorn
 	}
-	if d.size+d.fragSize+len(body) > maxUnitSize {
+	if d.size+d.fragSize+len(body) > maxUnitSize || len(d.fragments) >= maxFragments {
 		d.dropFragments()
 		return errTooBig
 	}

@@ -71,12 +71,12 @@ func (s *Stream) clean(err error) error {
 	}
 	text := err.Error()
 	for _, secret := range s.secrets {
-		if len(secret) > 0 && strings.Contains(text, secret) {
-			return errors.New(strings.ReplaceAll(text, secret, "…"))
+		if len(secret) > 0 {
+			text = strings.ReplaceAll(text, secret, "…")
 		}
 	}
 	var op *net.OpError
-	if errors.As(err, &op) {
+	if text == err.Error() && errors.As(err, &op) {
 		return err
 	}
 	return errors.New(text)
