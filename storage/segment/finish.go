@@ -60,6 +60,9 @@ func (f *finisher) seal(to time.Time) (Result, error) {
 	if int64(len(top)) != f.frags[0].Offset {
 		return r, lieciba.Errorf(lieciba.CodeInternal, "the head of %d bytes does not end at the first fragment, %d", len(top), f.frags[0].Offset)
 	}
+	if last := f.frags[len(f.frags)-1]; last.Offset+last.Size != f.file.Size() {
+		return r, lieciba.Errorf(lieciba.CodeInternal, "the last fragment ends at %d of %d bytes", last.Offset+last.Size, f.file.Size())
+	}
 	if err := f.patch(top); err != nil {
 		return r, err
 	}

@@ -165,7 +165,7 @@ func readFull(r io.ReaderAt, p []byte, off int64) error {
 // and never changed; CodeCorrupt if a byte of it is not as Close left it.
 //
 // Without one whole fragment the error is ErrEmpty, the file stays, and the
-// Result has the IDs and the format if the head could be read.
+// Result has the size, and the IDs and the format if the head could be read.
 func Recover(path string) (Result, error) { return RecoverOn(durable.OS, path) }
 
 // RecoverOn is Recover on a disk other than durable.OS.
@@ -182,7 +182,7 @@ func RecoverOn(disk *durable.Disk, path string) (Result, error) {
 	} else if err == nil && !torn && (x.Torn != nil || len(x.frags) == 0) {
 		err = lieciba.Wrap(x.Torn, lieciba.CodeCorrupt, "the closed segment was changed")
 	}
-	r := Result{IDs: x.IDs, Path: path, Format: x.Format, From: x.From, To: x.From, InitSize: x.Init.Size}
+	r := Result{IDs: x.IDs, Path: path, Format: x.Format, From: x.From, To: x.From, Size: file.Size(), InitSize: x.Init.Size}
 	if err != nil {
 		return r, errors.Join(err, file.Close())
 	}
