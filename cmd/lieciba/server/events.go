@@ -43,10 +43,10 @@ func (e *events) run(ctx context.Context) {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for {
-		wanted := e.cameras(ctx)
+		wanted, known := e.cameras(ctx)
 		mu.Lock()
 		for id, cancel := range heard {
-			if _, ok := wanted[id]; !ok {
+			if _, ok := wanted[id]; known && !ok {
 				cancel()
 			}
 		}
@@ -75,22 +75,23 @@ func (e *events) run(ctx context.Context) {
 	}
 }
 
-// cameras returns those that can tell events.
-func (e *events) cameras(ctx context.Context) map[lieciba.CameraID]lieciba.Camera {
+// cameras returns those that can tell events; known is false while the
+// catalogue is away: what is heard then is heard on.
+func (e *events) cameras(ctx context.Context) (out map[lieciba.CameraID]lieciba.Camera, known bool) {
 	all, err := e.s.catalog.ListCameras(ctx, "")
 	if err != nil {
 		if ctx.Err() == nil {
-			e.s.log.WarnContext(ctx, "cameras cannot be listed, so their events are not heard", "error", err)
+			e.s.log.WarnContext(ctx, "cameras cannot be listed, so events of new ones are not heard", "error", err)
 		}
-		return nil
+		return nil, false
 	}
-	out := map[lieciba.CameraID]lieciba.Camera{}
+	out = map[lieciba.CameraID]lieciba.Camera{}
 	for _, c := range all {
 		if c.ONVIF && c.State != lieciba.CameraRetired {
 			out[c.ID] = c
 		}
 	}
-	return out
+	return out, true
 }
 
 // listen hears one camera until ctx ends or no retry helps; then it waits, so
