@@ -3,8 +3,10 @@ package viewer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -183,7 +185,15 @@ func (s *liveStream) run() {
 	}
 }
 
-func (s *liveStream) pull() error {
+// pull hands on frames until the stream ends. What it unpacks came from a
+// camera: a panic over it ends this stream alone.
+func (s *liveStream) pull() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.hub.log.Error("panic while showing a camera", "camera", s.key.camera, "stream", s.key.role, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			err = lieciba.Errorf(lieciba.CodeInternal, "internal error while showing the camera")
+		}
+	}()
 	feed, err := s.hub.source.Join(s.ctx, s.key.camera, s.key.role)
 	if err != nil {
 		return err
