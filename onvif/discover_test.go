@@ -47,7 +47,8 @@ func responder(t *testing.T, answer func(probe string) []string) {
 	})
 }
 
-// A search of a second on lo, which ends as soon as `until` cameras are found.
+// discoverOnLo searches on lo; it ends as soon as a camera is found whose
+// reference starts with until, if that is not empty.
 func discoverOnLo(t *testing.T, o DiscoverOptions, until string) []Found {
 	o.Interfaces = []string{"lo"}
 	if o.Networks == nil {
