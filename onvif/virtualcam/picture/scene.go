@@ -5,7 +5,6 @@ package picture
 
 import (
 	"image"
-	"strings"
 	"time"
 
 	"lieciba/onvif/virtualcam/h264gen"
@@ -15,7 +14,7 @@ import (
 type Config struct {
 	Width, Height int    // pixels, as h264gen.New wants them; no code below MinWidth
 	DeclaredRate  int    // frames a second, only for the SPS
-	Name          string // drawn into the picture; Latvian letters lose their marks
+	Name          string // drawn into the picture, as far as it fits; also picks the room's furniture
 }
 
 // Scene draws and codes the pictures of one stream. Not safe for concurrent use.
@@ -31,8 +30,11 @@ type Scene struct {
 type layout struct {
 	columns, rows int // what is visible
 	text          textStyle
-	nameY, clockY int
-	textX         int
+	nameY, textX  int
+	clock         string // its format
+	clockX        int
+	clockY        int // that of the name where both fit on one line
+	top           int // of the room
 	stripY        int // of the strip on which the square moves
 }
 
@@ -45,11 +47,11 @@ func New(c Config) (*Scene, error) {
 	s := &Scene{Encoder: e, config: c, shown: -1, layout: layoutFor(c)}
 	s.room()
 	l := s.layout
-	name := plain(c.Name)
+	name := []rune(c.Name)
 	if space := (l.columns - l.textX) / (l.text.advance * l.text.scale); len(name) > space {
 		name = name[:max(space, 0)]
 	}
-	drawText(e.Canvas(), l.textX, l.nameY, name, l.text)
+	drawText(e.Canvas(), l.textX, l.nameY, string(name), l.text)
 	return s, nil
 }
 
@@ -64,16 +66,28 @@ func layoutFor(c Config) layout {
 	}
 	line := glyphHeight * l.text.scale
 	l.nameY = 2 * codeRow / h264gen.Cell
-	l.clockY = l.nameY + line
+	l.clock, l.clockX, l.clockY = clockFormat, l.textX, l.nameY+line
+	if l.columns < 2*l.textX+len(clockFormat)*l.text.advance*l.text.scale {
+		l.clock = shortFormat
+	}
+	for _, clock := range []string{clockFormat, shortFormat} {
+		wide := l.text.advance * l.text.scale
+		if (len([]rune(c.Name))+1+len(clock))*wide+2*margin <= l.columns {
+			l.clock, l.textX = clock, margin
+			l.clockX, l.clockY = l.columns-margin-len(clock)*wide, l.nameY
+			break
+		}
+	}
+	l.top = l.clockY + line
 	l.stripY = l.rows - l.rows%4 - 4
 	return l
 }
 
-// marks takes the marks off Latvian letters: the bitmap font is ASCII.
-var marks = strings.NewReplacer("ā", "a", "č", "c", "ē", "e", "ģ", "g", "ī", "i", "ķ", "k", "ļ", "l", "ņ", "n", "š", "s", "ū", "u", "ž", "z",
-	"Ā", "A", "Č", "C", "Ē", "E", "Ģ", "G", "Ī", "I", "Ķ", "K", "Ļ", "L", "Ņ", "N", "Š", "S", "Ū", "U", "Ž", "Z")
-
-func plain(s string) string { return marks.Replace(s) }
+const (
+	clockFormat = "15:04:05.000 UTC"
+	shortFormat = "15:04:05.000" // UTC too
+	margin      = 3              // cells
+)
 
 // Draw puts the instant t on the canvas: code, clock and moving square.
 func (s *Scene) Draw(t time.Time) {
@@ -86,13 +100,10 @@ func (s *Scene) Draw(t time.Time) {
 	if s.config.Width >= MinWidth {
 		drawTimecode(m, s.config.Width, ms)
 	}
-	clock := time.UnixMilli(ms).UTC().Format("15:04:05.000")
-	if l.columns >= l.textX+(len(clock)+4)*l.text.advance*l.text.scale {
-		clock += " UTC"
-	}
+	clock := time.UnixMilli(ms).UTC().Format(l.clock)
 	for i := range clock { // most digits stay
 		if len(s.clock) != len(clock) || s.clock[i] != clock[i] {
-			drawText(m, l.textX+i*l.text.advance*l.text.scale, l.clockY, clock[i:i+1], l.text)
+			drawText(m, l.clockX+i*l.text.advance*l.text.scale, l.clockY, clock[i:i+1], l.text)
 		}
 	}
 	s.clock = clock

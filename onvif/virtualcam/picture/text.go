@@ -22,7 +22,7 @@ type textStyle struct {
 }
 
 // drawText draws a line with its upper left corner at a cell. Characters that
-// the font lacks become "?".
+// neither the font nor the Latvian alphabet has become "?".
 func drawText(m *h264gen.Mosaic, x, y int, text string, s textStyle) {
 	for _, r := range text {
 		for j := range glyphHeight {
@@ -38,8 +38,49 @@ func drawText(m *h264gen.Mosaic, x, y int, text string, s textStyle) {
 	}
 }
 
+// mark is what a Latvian letter has more than a letter of ASCII: the inked
+// columns of its rows, the topmost row of a lower-case letter first.
+type mark struct {
+	row  int // in the glyph of a lower-case letter
+	rows []string
+}
+
+var (
+	macron  = mark{2, []string{" ###", "    "}}
+	caron   = mark{1, []string{" # #", "  # "}}
+	cedilla = mark{11, []string{"  # ", " #  "}}
+	comma   = mark{1, []string{"   #", "  # "}}
+)
+
+// marked are the letters that the bitmap font, which is ASCII, lacks.
+var marked = map[rune]struct {
+	base rune
+	mark mark
+}{
+	'ā': {'a', macron}, 'ē': {'e', macron}, 'ī': {'i', macron}, 'ū': {'u', macron},
+	'Ā': {'A', macron}, 'Ē': {'E', macron}, 'Ī': {'I', macron}, 'Ū': {'U', macron},
+	'č': {'c', caron}, 'š': {'s', caron}, 'ž': {'z', caron},
+	'Č': {'C', caron}, 'Š': {'S', caron}, 'Ž': {'Z', caron},
+	'ķ': {'k', cedilla}, 'ļ': {'l', cedilla}, 'ņ': {'n', cedilla},
+	'Ģ': {'G', cedilla}, 'Ķ': {'K', cedilla}, 'Ļ': {'L', cedilla}, 'Ņ': {'N', cedilla},
+	'ģ': {'g', comma},
+}
+
 // inked tells whether a font pixel of a character is set.
 func inked(r rune, x, y int) bool {
+	if l, ok := marked[r]; ok {
+		row := y - l.mark.row
+		if l.base < 'a' && l.mark.row < glyphHeight/2 {
+			row = y - l.mark.row + 1 // capitals are higher
+		}
+		if l.base == 'i' && y < 5 && row != 0 {
+			return false // the dot gives way
+		}
+		if row >= 0 && row < len(l.mark.rows) && x < len(l.mark.rows[row]) && l.mark.rows[row][x] == '#' {
+			return true
+		}
+		r = l.base
+	}
 	if r < ' ' || r > '~' {
 		r = '?'
 	}
