@@ -111,7 +111,7 @@ func (s *Scene) seats(horizon, pick int) {
 			centre := (2*i + 1) * l.columns / (2 * seatsARow)
 			seat := row*seatsARow + i
 			if seat != pick%(2*seatsARow) {
-				s.person(centre, y, unit*(3+row)/3, pick+3*seat)
+				s.person(centre, y, unit*(3+row)/3, pick>>seat)
 			}
 			s.desk(whole(centre-w/2), y, w, unit*(3+row)/3, row)
 		}
