@@ -83,6 +83,7 @@ func (c *call) body(limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, &lieciba.Error{Code: lieciba.CodeInvalid, Message: "the body could not be read to its end", Cause: err}
 	}
+	setReadDeadline(c.gin.Writer, time.Time{})
 	return b, nil
 }
 

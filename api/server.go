@@ -63,12 +63,12 @@ func (s *Server) Close() error {
 }
 
 // HTTPServer returns a server for h with the bounds that a server open to a
-// network needs. Answers are bounded per request, because a segment may take long.
+// network needs. Bodies and answers are bounded per request, because a segment
+// may take long.
 func HTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}

@@ -70,6 +70,9 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 		s.setHeaders(w.Header(), r)
 		w.Header().Set("X-Request-Id", rec.id)
 		setWriteDeadline(w, s.cfg.RequestTimeout+s.cfg.ProbeTimeout)
+		if r.ContentLength != 0 {
+			setReadDeadline(w, time.Now().Add(s.cfg.RequestTimeout))
+		}
 		defer s.logRequest(r, rec, start)
 		defer s.recover(cw, r, rec)
 		if hasDotSegment(r.URL.Path) {
@@ -84,6 +87,13 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 // recorder has no connection and needs no bound.
 func setWriteDeadline(w http.ResponseWriter, d time.Duration) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d)) // an error means that there is no connection to bound
+}
+
+// setReadDeadline bounds how slowly a body may come, also from somebody who has
+// not signed in. The zero time ends it: a deadline that passed while the answer
+// is made would end the request.
+func setReadDeadline(w http.ResponseWriter, at time.Time) {
+	_ = http.NewResponseController(w).SetReadDeadline(at) // as above
 }
 
 func hasDotSegment(path string) bool {
