@@ -40,8 +40,8 @@ func (c *hangingCatalog) SetCameraState(ctx context.Context, id lieciba.CameraID
 	return errors.Join(c.hang(ctx, "SetCameraState"), c.Catalog.SetCameraState(ctx, id, s, d))
 }
 
-func (c *hangingCatalog) MoveSession(ctx context.Context, id lieciba.SessionID, to lieciba.SessionState) error {
-	return errors.Join(c.hang(ctx, "MoveSession"), c.Catalog.MoveSession(ctx, id, to))
+func (c *hangingCatalog) ChangeSession(ctx context.Context, key lieciba.SessionKey, decide func(*lieciba.ExamSession) (*lieciba.ExamSession, error), a *lieciba.AuditEntry) error {
+	return errors.Join(c.hang(ctx, "ChangeSession"), c.Catalog.ChangeSession(ctx, key, decide, a))
 }
 
 func (c *hangingCatalog) MoveRecording(ctx context.Context, id lieciba.RecordingID, to lieciba.RecordingState, n lieciba.NodeID) error {

@@ -303,7 +303,17 @@ func (r *Recorder) moveSessions(ctx context.Context, w world, pending map[liecib
 		if to == s.State || pending[s.ID] {
 			continue
 		}
-		err := r.env.cfg.Catalog.MoveSession(ctx, s.ID, to)
+		err := r.env.cfg.Catalog.ChangeSession(ctx, s.SessionKey, func(current *lieciba.ExamSession) (*lieciba.ExamSession, error) {
+			if current == nil {
+				return nil, nil
+			}
+			next := *current // it may have been extended since the look
+			next.State = lieciba.SessionStateAt(next, r.env.cfg.Margins, now)
+			if next.State == current.State {
+				return nil, nil
+			}
+			return &next, lieciba.MoveSession(current.State, next.State)
+		}, nil)
 		if err != nil && lieciba.CodeOf(err) != lieciba.CodeConflict { // changed by somebody meanwhile
 			r.env.log.WarnContext(ctx, "a session's state cannot be moved", "session", s.ID, "to", to, "err", err)
 		}

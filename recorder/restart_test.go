@@ -1,8 +1,10 @@
 package recorder
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"lieciba"
 	"lieciba/recorder/clock"
+	"lieciba/storage"
 	"lieciba/storage/durable"
 	"lieciba/storage/segment"
 )
@@ -124,5 +127,41 @@ func TestLostSpoolFilesDoNotHoldUpUploads(t *testing.T) {
 		at(begin.Add(4 * time.Minute))
 		x := h.only(id)
 		require.Equal(t, lieciba.RecordingComplete, x.State)
+	})
+}
+
+// extendingCatalog lets the citizenship system extend a session between the
+// scheduler's look and its change of the session's state.
+type extendingCatalog struct {
+	storage.Catalog
+	once   sync.Once
+	extend func()
+}
+
+func (c *extendingCatalog) ChangeSession(ctx context.Context, key lieciba.SessionKey, decide func(*lieciba.ExamSession) (*lieciba.ExamSession, error), a *lieciba.AuditEntry) error {
+	if s, err := c.SessionByKey(ctx, key); err == nil && s.State == lieciba.SessionRunning {
+		c.once.Do(c.extend)
+	}
+	return c.Catalog.ChangeSession(ctx, key, decide, a)
+}
+
+func TestExtensionWhileTheSessionIsFinished(t *testing.T) {
+	sim(t, 1, func(t *testing.T, h *house) {
+		begin := time.Now().Add(12 * time.Second)
+		end := begin.Add(time.Minute)
+		id := h.session(h.rooms[0], begin, end, nil)
+		cat := &extendingCatalog{Catalog: h.catalog, extend: func() {
+			h.change(id, func(s *lieciba.ExamSession) { s.EndsAt = s.EndsAt.Add(time.Minute) })
+		}}
+		h.wrap = func(storage.Catalog) storage.Catalog { return cat }
+		h.start()
+		at(end.Add(2 * time.Minute))
+		x := h.only(id)
+		require.Equal(t, lieciba.Micro(end.Add(time.Minute)), x.Window.To)
+		h.intact(x)
+		require.Less(t, x.cover.Missing, 4*time.Second)
+		s, err := h.catalog.Session(ctxb, id)
+		require.NoError(t, err)
+		require.Equal(t, lieciba.SessionFinished, s.State)
 	})
 }
