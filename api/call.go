@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,8 +88,8 @@ func (c *call) body(limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// read decodes the JSON body into v. Unknown fields, duplicate ends and wrong
-// types are CodeInvalid and name the field.
+// read decodes the JSON body into v. Unknown and repeated fields and wrong types
+// are CodeInvalid and name the field.
 func (c *call) read(v any) error {
 	if err := c.requireType("application/json"); err != nil {
 		return err
@@ -100,9 +101,9 @@ func (c *call) read(v any) error {
 	return decodeJSON(b, v)
 }
 
-// decodeJSON is strict: one object, no unknown field.
+// decodeJSON is strict: one object, no unknown field, none twice.
 func decodeJSON(b []byte, v any) error {
-	dec := json.NewDecoder(strings.NewReader(string(b)))
+	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		return jsonError(err)
@@ -110,7 +111,52 @@ func decodeJSON(b []byte, v any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return lieciba.Errorf(lieciba.CodeInvalid, "the body holds more than one JSON value: send exactly one")
 	}
-	return nil
+	if !bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{")) { // null decodes into anything
+		return lieciba.Errorf(lieciba.CodeInvalid, "the body is no JSON object: send exactly one")
+	}
+	return checkKeys(json.NewDecoder(bytes.NewReader(b)))
+}
+
+// checkKeys refuses what encoding/json lets pass: a field that is sent twice, of
+// which the last would win, and one in other letters than the document's. What
+// dec reads was decoded before, so it is JSON and not too deep.
+func checkKeys(dec *json.Decoder) error {
+	t, err := dec.Token()
+	if err != nil {
+		return jsonError(err)
+	}
+	seen := map[string]bool{}
+	for t == json.Delim('{') && dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return jsonError(err)
+		}
+		key := name.(string) // JSON has no other names
+		switch {
+		case !snakeCase(key):
+			return lieciba.Invalid(key, "is not a field of this request: remove it")
+		case seen[key]:
+			return lieciba.Invalid(key, "is sent twice: send it once")
+		}
+		seen[key] = true
+		if err := checkKeys(dec); err != nil {
+			return err
+		}
+	}
+	for t == json.Delim('[') && dec.More() {
+		if err := checkKeys(dec); err != nil {
+			return err
+		}
+	}
+	if t == json.Delim('{') || t == json.Delim('[') {
+		_, err = dec.Token() // its end
+	}
+	return err
+}
+
+// snakeCase is how every field of the API is written.
+func snakeCase(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' })
 }
 
 // jsonError turns encoding/json's error into one that names the field.
@@ -144,6 +190,8 @@ func jsonType(kind string) string {
 		return "array"
 	case kind == "struct" || kind == "map":
 		return "object"
+	case strings.HasPrefix(kind, "int"):
+		return "integer"
 	}
 	return "number"
 }

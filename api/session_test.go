@@ -86,7 +86,7 @@ func TestPushSessionBadInput(t *testing.T) {
 		"unknown room":               {body: doc(map[string]any{"room": "R999"}), field: "room", says: "create it first"},
 		"path-like room":             {body: doc(map[string]any{"room": "../riga-201"}), field: "room"},
 		"version zero":               {body: doc(map[string]any{"source_version": 0}), field: "source_version"},
-		"version as text":            {body: doc(map[string]any{"source_version": "1"}), field: "source_version", says: "number"},
+		"version as text":            {body: doc(map[string]any{"source_version": "1"}), field: "source_version", says: "integer"},
 		"version with a fraction":    {body: doc(map[string]any{"source_version": 1.5}), field: "source_version"},
 		"version beyond 64 bits":     {body: `{"source_version": 9223372036854775808}`, field: "source_version"},
 		"too many seats":             {body: doc(map[string]any{"seats": 1001}), field: "seats"},
