@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	"lieciba"
 )
 
@@ -14,11 +16,19 @@ type endpoint struct {
 
 	patient bool // bounded by Config.ProbeTimeout: it talks to a camera
 	endless bool // bounds itself, step by step
+	looks   bool // changes nothing that must be carried to its end
 }
 
 // talksToCamera gives the endpoint the time that a camera may need.
 func (e endpoint) talksToCamera() endpoint {
 	e.patient = true
+	return e
+}
+
+// untilHangUp ends the endpoint's work when the caller hangs up, as for a GET.
+// All others change something, which is carried to its end and audited then too.
+func (e endpoint) untilHangUp() endpoint {
+	e.looks = true
 	return e
 }
 
@@ -119,7 +129,7 @@ func (c *call) auditRefusal(act lieciba.Act, t target, outcome lieciba.Code) {
 	e := c.entry(string(act), t)
 	e.Outcome = string(outcome)
 	e.Detail = c.gin.Request.Method + " " + c.gin.FullPath()
-	if err := c.server.cfg.Catalog.AppendAudit(c.ctx(), e); err != nil {
+	if err := c.appendAudit(e); err != nil {
 		c.server.cfg.Log.ErrorContext(c.ctx(), "a refusal could not be audited", "error", err, "request_id", c.requestID)
 	}
 }
@@ -137,5 +147,13 @@ func (c *call) entry(act string, t target) lieciba.AuditEntry {
 func (c *call) audit(act lieciba.Act, t target, detail string) error {
 	e := c.entry(string(act), t)
 	e.Detail = detail
-	return c.server.cfg.Catalog.AppendAudit(c.ctx(), e)
+	return c.appendAudit(e)
+}
+
+// appendAudit writes an entry also when the caller has hung up by now: nobody
+// avoids a trace by leaving in time.
+func (c *call) appendAudit(e lieciba.AuditEntry) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), endTimeout)
+	defer cancel()
+	return c.server.cfg.Catalog.AppendAudit(ctx, e)
 }

@@ -32,9 +32,11 @@ type call struct {
 	user      *lieciba.User   // who signed in; nil for a machine
 	signIn    *lieciba.SignIn // nil for a machine
 	now       time.Time
-	cause     error // of a refusal, for the log
+	caller    context.Context // ends when the caller hangs up
+	cause     error           // of a refusal, for the log
 }
 
+// ctx bounds the work on the request. Of a change it outlives the caller.
 func (c *call) ctx() context.Context { return c.gin.Request.Context() }
 
 // address is the peer's, without its port. Headers that claim another are not believed.

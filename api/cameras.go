@@ -401,7 +401,7 @@ func (s *Server) assignCamera(c *call, cam lieciba.Camera) error {
 	}
 	e := c.entry(string(lieciba.ActManageCameras), cameraTarget(cam))
 	e.From, e.Detail = a.From, detail
-	if err := s.cfg.Catalog.AppendAudit(c.ctx(), e); err != nil {
+	if err := c.appendAudit(e); err != nil {
 		return err
 	}
 	s.cfg.Refresh.Refresh()

@@ -37,9 +37,9 @@ func (s *Server) routes() []route {
 		{get, "/v1/cameras/:id", at(lieciba.ActViewCameras, s.cameraByID, s.getCamera)},
 		{patch, "/v1/cameras/:id", at(lieciba.ActManageCameras, s.cameraByID, s.changeCamera).talksToCamera()},
 		{put, "/v1/cameras/:id/assignment", at(lieciba.ActManageCameras, s.cameraByID, s.assignCamera)},
-		{post, "/v1/cameras/:id/key-frame", at(lieciba.ActWatchLive, s.cameraByID, s.keyFrame).talksToCamera()},
+		{post, "/v1/cameras/:id/key-frame", at(lieciba.ActWatchLive, s.cameraByID, s.keyFrame).talksToCamera().untilHangUp()},
 		{get, "/v1/cameras/:id/snapshot", at(lieciba.ActWatchLive, s.cameraByID, s.snapshot).talksToCamera()},
-		{post, "/v1/cameras/:id/whep", at(lieciba.ActWatchLive, s.cameraByID, s.watchLive).talksToCamera()},
+		{post, "/v1/cameras/:id/whep", at(lieciba.ActWatchLive, s.cameraByID, s.watchLive).talksToCamera().untilHangUp()},
 		{del, "/v1/whep/:id", owned("live view", s.cfg.Live.Owner, s.hangUpLive)},
 
 		{post, "/v1/discoveries", somewhere(lieciba.ActManageCameras, s.discover)},
@@ -50,7 +50,7 @@ func (s *Server) routes() []route {
 		{put, "/v1/exam-sessions/:id", at(lieciba.ActPushSession, s.pushRequest, s.pushSession)},
 		{get, "/v1/exam-sessions/:id", at(lieciba.ActViewSessions, s.sessionByID, s.getSession)},
 		{get, "/v1/exam-sessions/:id/timeline", at(lieciba.ActViewSessions, s.sessionByID, s.timeline)},
-		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.sessionByID, s.playback).talksToCamera()},
+		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.sessionByID, s.playback).talksToCamera().untilHangUp()},
 		{del, "/v1/playbacks/:id", owned("playback", s.cfg.Player.Owner, s.hangUpPlayback)},
 		{get, "/v1/segments/:id/content", at(lieciba.ActWatchArchive, s.segmentByID, s.segmentContent).boundsItself()},
 

@@ -62,7 +62,7 @@ func (s *Server) segmentContent(c *call, seg segmentToServe) error {
 	if rng := c.gin.GetHeader("Range"); rng != "" && len(rng) <= 100 {
 		e.Detail += ", " + rng
 	}
-	if err := s.cfg.Catalog.AppendAudit(c.ctx(), e); err != nil {
+	if err := c.appendAudit(e); err != nil {
 		return err
 	}
 	h := c.gin.Writer.Header()

@@ -86,25 +86,31 @@ func (s *Server) engine() (*gin.Engine, error) {
 	e.RedirectTrailingSlash = false
 	e.RedirectFixedPath = false
 	for _, r := range s.routes() {
-		e.Handle(r.method, r.path, s.serve(r.endpoint))
+		e.Handle(r.method, r.path, s.serve(r.method, r.endpoint))
 	}
 	e.NoRoute(s.noRoute)
 	return e, nil
 }
 
 // serve runs an endpoint: who asks, then its rule and its handler.
-func (s *Server) serve(e endpoint) gin.HandlerFunc {
+func (s *Server) serve(method string, e endpoint) gin.HandlerFunc {
 	return func(g *gin.Context) {
+		caller := g.Request.Context()
 		bound := s.cfg.RequestTimeout
 		if e.patient {
 			bound = s.cfg.ProbeTimeout
 		}
 		if !e.endless {
-			ctx, cancel := context.WithTimeout(g.Request.Context(), bound)
+			work := caller
+			if method != http.MethodGet && !e.looks {
+				work = context.WithoutCancel(caller)
+			}
+			ctx, cancel := context.WithTimeout(work, bound)
 			defer cancel()
 			g.Request = g.Request.WithContext(ctx)
 		}
 		c := s.begin(g)
+		c.caller = caller
 		if !e.open {
 			if err := c.authenticate(); err != nil {
 				c.fail(err)
@@ -137,7 +143,7 @@ func (s *Server) noRoute(g *gin.Context) {
 
 // begin makes the call of a request.
 func (s *Server) begin(g *gin.Context) *call {
-	c := &call{gin: g, server: s, now: s.cfg.Now()}
+	c := &call{gin: g, server: s, now: s.cfg.Now(), caller: g.Request.Context()}
 	if l := recordOf(g.Request); l != nil {
 		l.call, c.requestID = c, l.id
 	}

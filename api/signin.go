@@ -162,7 +162,7 @@ func (s *Server) signIn(c *call) error {
 	if err != nil {
 		return err
 	}
-	u, good, err := s.checkPassword(c.ctx(), login, r.Password)
+	u, good, err := s.checkPassword(c, login, r.Password)
 	if err != nil {
 		attempt.undo() // it was not judged
 		return err
@@ -175,14 +175,17 @@ func (s *Server) signIn(c *call) error {
 }
 
 // checkPassword judges a login in the same time whether it exists or not. The
-// number of hashes at once is bounded, because each takes 19 MiB.
-func (s *Server) checkPassword(ctx context.Context, login, plain string) (lieciba.User, bool, error) {
-	u, err := s.cfg.Catalog.UserByLogin(ctx, login)
+// number of hashes at once is bounded, because each takes 19 MiB. Who hangs up
+// leaves the queue unjudged.
+func (s *Server) checkPassword(c *call, login, plain string) (lieciba.User, bool, error) {
+	u, err := s.cfg.Catalog.UserByLogin(c.ctx(), login)
 	known := lieciba.CodeOf(err) != lieciba.CodeNotFound
 	if err != nil && known {
 		return u, false, err
 	}
-	done, err := s.passwords.enter(ctx)
+	wait, cancel := context.WithTimeout(c.caller, s.cfg.RequestTimeout)
+	defer cancel()
+	done, err := s.passwords.enter(wait)
 	if err != nil {
 		return u, false, err
 	}
@@ -205,7 +208,7 @@ func (s *Server) auditSignInRefused(c *call, u lieciba.User) error {
 	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
 	e.Outcome = string(lieciba.CodeUnauthenticated)
 	c.who = lieciba.Principal{}
-	return s.cfg.Catalog.AppendAudit(c.ctx(), e)
+	return c.appendAudit(e)
 }
 
 // startSignIn gives out a fresh cookie and ends the sign-in that the request came with.
@@ -219,7 +222,7 @@ func (s *Server) startSignIn(c *call, u lieciba.User) error {
 		return err
 	}
 	c.user, c.who = &u, principalOf(u)
-	if err := s.cfg.Catalog.AppendAudit(c.ctx(), c.entry("sign_in", target{what: "user", id: string(u.ID)})); err != nil {
+	if err := c.appendAudit(c.entry("sign_in", target{what: "user", id: string(u.ID)})); err != nil {
 		return err
 	}
 	plain, hash := newSecret("")
@@ -242,7 +245,7 @@ func (s *Server) signOut(c *call) error {
 		if err := s.endSignIn(c.ctx(), c.signIn.TokenHash); err != nil {
 			return err
 		}
-		if err := s.cfg.Catalog.AppendAudit(c.ctx(), c.entry("sign_out", target{what: "user", id: c.who.ID})); err != nil {
+		if err := c.appendAudit(c.entry("sign_out", target{what: "user", id: c.who.ID})); err != nil {
 			return err
 		}
 	}

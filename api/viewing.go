@@ -37,7 +37,7 @@ func (c *call) auditViewing(e lieciba.AuditEntry, err error, hangup func() error
 	if err != nil {
 		e.Outcome = string(lieciba.CodeOf(err))
 	}
-	auditErr := c.server.cfg.Catalog.AppendAudit(c.ctx(), e)
+	auditErr := c.appendAudit(e)
 	if auditErr == nil || err != nil {
 		return err // what went wrong first is what the caller must know
 	}
