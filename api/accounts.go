@@ -74,12 +74,12 @@ func (s *Server) checkSites(ctx context.Context, ids []lieciba.SiteID) error {
 
 // makePassword returns the hash of a given or a made-up password. The work is
 // bounded together with that of signing in.
-func (s *Server) makePassword(ctx context.Context, given string) (hash, madeUp string, err error) {
+func (s *Server) makePassword(c *call, given string) (hash, madeUp string, err error) {
 	if given == "" {
 		madeUp = password.Generate()
 		given = madeUp
 	}
-	done, err := s.passwords.enter(ctx)
+	done, err := s.passwords.enter(c.ctx(), c.address())
 	if err != nil {
 		return "", "", err
 	}
@@ -129,7 +129,7 @@ func (s *Server) createUser(c *call) error {
 	if in.Password != nil {
 		given = *in.Password
 	}
-	hash, madeUp, err := s.makePassword(c.ctx(), given)
+	hash, madeUp, err := s.makePassword(c, given)
 	if err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func (s *Server) changeUser(c *call) error {
 		if in.Password != nil {
 			given = *in.Password
 		}
-		if u.PasswordHash, madeUp, err = s.makePassword(c.ctx(), given); err != nil {
+		if u.PasswordHash, madeUp, err = s.makePassword(c, given); err != nil {
 			return err
 		}
 		changed = append(changed, "password")

@@ -185,7 +185,7 @@ func (s *Server) checkPassword(c *call, login, plain string) (lieciba.User, bool
 	}
 	wait, cancel := context.WithTimeout(c.caller, s.cfg.RequestTimeout)
 	defer cancel()
-	done, err := s.passwords.enter(wait)
+	done, err := s.passwords.enter(wait, c.address())
 	if err != nil {
 		return u, false, err
 	}

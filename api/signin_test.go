@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -331,30 +332,50 @@ func TestClientTokensAreManaged(t *testing.T) {
 func TestPasswordWorkIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	work := w.server.passwords
 	var ends []func()
-	for range cap(w.server.passwords.running) {
-		done, err := w.server.passwords.enter(t.Context())
+	for range cap(work.running) {
+		done, err := work.enter(t.Context(), "192.0.2.1")
 		require.NoError(t, err)
 		ends = append(ends, done)
 	}
 	given, giveUp := context.WithCancel(t.Context())
 	giveUp()
-	_, err := w.server.passwords.enter(given)
+	_, err := work.enter(given, "192.0.2.1")
 	require.ErrorIs(t, err, context.Canceled, "who gives up leaves the queue")
-	for range passwordQueue {
-		w.server.passwords.admitted <- struct{}{}
+	var queue []netip.Prefix
+	for i := 2; len(queue) < passwordQueue; i++ { // each network takes its share
+		for range passwordShare {
+			queue = append(queue, network("192.0.2."+strconv.Itoa(i)))
+			require.True(t, work.admit(queue[len(queue)-1]))
+		}
 	}
 	a := w.signIn(w.browser(), "anna", goodPassword)
 	a.refused(429, "rate_limited", "")
 	require.Equal(t, "2", a.header.Get("Retry-After"))
-	for range passwordQueue {
-		<-w.server.passwords.admitted
+	for _, from := range queue {
+		work.leave(from)
 	}
 	for _, done := range ends {
 		done()
 	}
-	require.Empty(t, w.server.passwords.admitted)
+	require.Empty(t, work.admitted)
+	require.Empty(t, work.of)
 	for range freeAttempts + 1 { // the attempt that was not judged did not count
 		w.signIn(w.browser(), "anna", goodPassword).want(200)
 	}
+}
+
+// Somebody who tries many logins at once fills their own share of the queue.
+func TestOneNetworkCannotShutOutTheOthers(t *testing.T) {
+	w := newWorld(t)
+	w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	work, attacker := w.server.passwords, network("198.51.100.7")
+	for range passwordShare {
+		require.True(t, work.admit(attacker))
+	}
+	require.False(t, work.admit(attacker))
+	_, err := work.enter(t.Context(), "198.51.100.7")
+	require.Equal(t, lieciba.CodeRateLimited, lieciba.CodeOf(err))
+	w.signIn(w.browser(), "anna", goodPassword).want(200)
 }

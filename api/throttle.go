@@ -130,30 +130,62 @@ func network(address string) netip.Prefix {
 	return p
 }
 
-// passwordQueue is how many wait for a password hash before the next is sent away.
-const passwordQueue = 64
+// How many wait for a password hash before the next is sent away: at all, and of
+// one network. The second keeps who guesses many logins at once from shutting
+// out everybody else.
+const (
+	passwordQueue = 64
+	passwordShare = 16
+)
 
 // passwordWork bounds the password hashes under way, which take 19 MiB each, and
 // those that wait for their turn.
-type passwordWork struct{ running, admitted chan struct{} }
+type passwordWork struct {
+	running, admitted chan struct{}
+	mu                *sync.Mutex
+	of                map[netip.Prefix]int // admitted by network
+}
 
 func newPasswordWork(atOnce int) passwordWork {
-	return passwordWork{make(chan struct{}, atOnce), make(chan struct{}, atOnce+passwordQueue)}
+	return passwordWork{make(chan struct{}, atOnce), make(chan struct{}, atOnce+passwordQueue), &sync.Mutex{}, map[netip.Prefix]int{}}
 }
 
 // enter waits for a turn; the caller calls done once. CodeRateLimited when the
-// queue is full, ctx's error when it ends.
-func (p passwordWork) enter(ctx context.Context) (done func(), err error) {
-	select {
-	case p.admitted <- struct{}{}:
-	default:
+// queue is full or the address's network has its share, ctx's error when it ends.
+func (p passwordWork) enter(ctx context.Context, address string) (done func(), err error) {
+	from := network(address)
+	if !p.admit(from) {
 		return nil, retryError{err: lieciba.Errorf(lieciba.CodeRateLimited, "too many people sign in at once: try again"), after: 2 * time.Second}
 	}
 	select {
 	case p.running <- struct{}{}:
-		return func() { <-p.running; <-p.admitted }, nil
+		return func() { <-p.running; p.leave(from) }, nil
 	case <-ctx.Done():
-		<-p.admitted
+		p.leave(from)
 		return nil, ctx.Err()
+	}
+}
+
+func (p passwordWork) admit(from netip.Prefix) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of[from] >= passwordShare {
+		return false
+	}
+	select {
+	case p.admitted <- struct{}{}:
+		p.of[from]++
+		return true
+	default:
+		return false
+	}
+}
+
+func (p passwordWork) leave(from netip.Prefix) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	<-p.admitted
+	if p.of[from]--; p.of[from] == 0 {
+		delete(p.of, from)
 	}
 }
