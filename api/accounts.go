@@ -257,6 +257,7 @@ func (s *Server) changeUser(c *call) error {
 	if err := s.endSignIns(c.ctx(), u.ID, c.now); err != nil {
 		return err
 	}
+	s.reviewViews(c.ctx())
 	if err := c.audit(lieciba.ActManageUsers, userTarget(u), "changed: "+strings.Join(changed, "; ")); err != nil {
 		return err
 	}
@@ -359,6 +360,7 @@ func (s *Server) revokeClientToken(c *call) error {
 		if err := s.cfg.Catalog.PutClientToken(c.ctx(), t); err != nil {
 			return err
 		}
+		s.reviewViews(c.ctx())
 	}
 	if err := c.audit(lieciba.ActManageUsers, target{what: "client_token", id: string(id)}, "token "+t.Name+" revoked"); err != nil {
 		return err

@@ -130,6 +130,7 @@ type Config struct {
 	MaxPasswordWork int           // password hashes computed at once, 19 MiB each; 0: 2
 	DiscoveryKept   time.Duration // results are kept after the end; 0: 10 minutes
 	ReadinessMaxAge time.Duration // readyz asks catalogue and store at most this often; 0: 1 s
+	ReviewEvery     time.Duration // views whose right has ended are hung up this often, beside at once; 0: 30 s
 	Now             func() time.Time
 	Log             *slog.Logger
 }
@@ -166,6 +167,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.MaxPasswordWork, 2)
 	orDefault(&c.DiscoveryKept, 10*time.Minute)
 	orDefault(&c.ReadinessMaxAge, time.Second)
+	orDefault(&c.ReviewEvery, 30*time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

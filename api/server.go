@@ -25,6 +25,7 @@ type Server struct {
 	signIns     sync.Mutex // a touched sign-in must not come back after its end
 	cameraEdits sync.Mutex // read, change, write of one camera row
 	discoveries *discoveries
+	viewings    viewings
 	readiness   readiness
 	metricsPage http.Handler
 	requests    *requestMetrics
@@ -50,14 +51,16 @@ func New(cfg Config) (*Server, error) {
 	csrf.SetDenyHandler(http.HandlerFunc(s.denyCrossOrigin))
 	// Protection runs inside of the engine's outer wrap, so that refusals are logged too.
 	s.handler = s.wrap(csrf.Handler(engine))
+	s.startReviews()
 	return s, nil
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Close ends discoveries under way and waits for them. Idempotent.
+// Close ends discoveries and reviews under way and waits for them. Idempotent.
 func (s *Server) Close() error {
+	s.viewings.close()
 	s.discoveries.close()
 	return nil
 }

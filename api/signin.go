@@ -52,53 +52,73 @@ func (c *call) authenticate() error {
 }
 
 func (c *call) authenticateToken(token string) error {
-	t, err := c.server.cfg.Catalog.ClientToken(c.ctx(), sha256.Sum256([]byte(token)))
+	var err error
+	c.credential = sha256.Sum256([]byte(token))
+	c.who, err = c.server.principalOfToken(c.ctx(), c.credential, c.now)
+	return err
+}
+
+// principalOfToken finds a machine; CodeUnauthenticated if its token is not good now.
+func (s *Server) principalOfToken(ctx context.Context, hash [32]byte, now time.Time) (lieciba.Principal, error) {
+	var none lieciba.Principal
+	t, err := s.cfg.Catalog.ClientToken(ctx, hash)
 	switch {
 	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
-		return lieciba.Errorf(lieciba.CodeUnauthenticated, "this token is not known")
+		return none, lieciba.Errorf(lieciba.CodeUnauthenticated, "this token is not known")
 	case err != nil:
-		return err
+		return none, err
 	case !t.RevokedAt.IsZero():
-		return lieciba.Errorf(lieciba.CodeUnauthenticated, "this token was revoked")
-	case !c.now.Before(t.ExpiresAt):
-		return lieciba.Errorf(lieciba.CodeUnauthenticated, "this token has expired: ask for a new one")
+		return none, lieciba.Errorf(lieciba.CodeUnauthenticated, "this token was revoked")
+	case !now.Before(t.ExpiresAt):
+		return none, lieciba.Errorf(lieciba.CodeUnauthenticated, "this token has expired: ask for a new one")
 	}
-	c.who = lieciba.Principal{ID: string(t.ID), Name: t.Name, Machine: true, Roles: t.Roles, SiteIDs: t.SiteIDs}
-	return nil
+	return lieciba.Principal{ID: string(t.ID), Name: t.Name, Machine: true, Roles: t.Roles, SiteIDs: t.SiteIDs}, nil
 }
 
 func (c *call) authenticateCookie(hash [32]byte) error {
-	cat := c.server.cfg.Catalog
-	in, err := cat.SignIn(c.ctx(), hash)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
-		return errSignInNeeded()
+	who, in, u, err := c.server.principalOfSignIn(c.ctx(), hash, c.now)
+	if err == nil && c.now.Sub(in.SeenAt) >= c.server.cfg.IdleTimeout {
+		err = errSignInEnded()
 	}
-	if err != nil {
-		return err
-	}
-	if c.over(in) {
+	if errors.Is(err, errOver) {
 		if err := c.server.endSignIn(c.ctx(), hash); err != nil {
 			return err
 		}
-		return lieciba.Errorf(lieciba.CodeUnauthenticated, "your sign-in has ended: sign in again")
-	}
-	u, err := cat.User(c.ctx(), in.UserID)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && u.Disabled {
-		return errSignInNeeded()
 	}
 	if err != nil {
 		return err
 	}
-	c.signIn, c.user, c.who = &in, &u, principalOf(u)
+	c.credential, c.signIn, c.user, c.who = hash, &in, &u, who
 	if c.now.Sub(in.SeenAt) >= touchEvery {
 		return c.touch(hash)
 	}
 	return nil
 }
 
-// over reports whether a sign-in ended by its absolute or its idle bound.
-func (c *call) over(in lieciba.SignIn) bool {
-	return !c.now.Before(in.ExpiresAt) || c.now.Sub(in.SeenAt) >= c.server.cfg.IdleTimeout
+// errOver marks a sign-in that has ended and whose row is still there.
+var errOver = errors.New("over")
+
+func errSignInEnded() error {
+	return lieciba.Wrap(errOver, lieciba.CodeUnauthenticated, "your sign-in has ended: sign in again")
+}
+
+// principalOfSignIn finds a person; CodeUnauthenticated if the sign-in has ended
+// or the account is closed. How long it may idle is the caller's to judge.
+func (s *Server) principalOfSignIn(ctx context.Context, hash [32]byte, now time.Time) (who lieciba.Principal, in lieciba.SignIn, u lieciba.User, err error) {
+	in, err = s.cfg.Catalog.SignIn(ctx, hash)
+	switch {
+	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
+		return who, in, u, errSignInNeeded()
+	case err != nil:
+		return who, in, u, err
+	case !now.Before(in.ExpiresAt):
+		return who, in, u, errSignInEnded()
+	}
+	u, err = s.cfg.Catalog.User(ctx, in.UserID)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && u.Disabled {
+		return who, in, u, errSignInNeeded()
+	}
+	return principalOf(u), in, u, err
 }
 
 // touch notes the use of a sign-in. It reads the row again under the lock, so
@@ -248,6 +268,7 @@ func (s *Server) signOut(c *call) error {
 		if err := c.appendAudit(c.entry("sign_out", target{what: "user", id: c.who.ID})); err != nil {
 			return err
 		}
+		s.reviewViews(c.ctx())
 	}
 	s.setCookie(c, "", -1)
 	return c.noContent()

@@ -73,6 +73,9 @@ func (s *Server) watchLive(c *call, cam lieciba.Camera) error {
 	if err := c.auditViewing(e, err, func() error { return s.cfg.Live.Hangup(id) }); err != nil {
 		return behindUs(err)
 	}
+	if err := c.watch(id, s.cfg.Live, lieciba.ActWatchLive, cameraTarget(cam)); err != nil {
+		return err
+	}
 	return c.answer("/v1/whep/"+id, sdp)
 }
 
@@ -112,6 +115,9 @@ func (s *Server) playback(c *call, x lieciba.ExamSession) error {
 	e.From, e.Detail = at, "playback opened"
 	if err := c.auditViewing(e, err, func() error { return s.cfg.Player.Hangup(id) }); err != nil {
 		return behindUs(err)
+	}
+	if err := c.watch(id, s.cfg.Player, lieciba.ActWatchArchive, sessionTarget(x)); err != nil {
+		return err
 	}
 	return c.answer("/v1/playbacks/"+id, sdp)
 }
