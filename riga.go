@@ -51,5 +51,8 @@ func parseRFC3339(field, s string) (time.Time, error) {
 	if err != nil || s[13] != ':' || s[16] != ':' || s[19] == ',' {
 		return time.Time{}, Invalid(field, "is not a time: use RFC 3339 with offset, such as 2026-11-18T09:00:00+02:00")
 	}
+	if y := t.UTC().Year(); y < 1 || y > 9999 { // an offset can lead past the years that RFC 3339 can write
+		return time.Time{}, Invalid(field, "lies outside of the years 1 to 9999 in UTC")
+	}
 	return t, nil
 }

@@ -65,7 +65,8 @@ func TestParseTime(t *testing.T) {
 		require.NoError(t, err, in)
 		require.Equal(t, time.Date(2026, 11, 18, 7, 0, 0, 250_000_000, time.UTC), got, in)
 	}
-	for _, in := range []string{"", "T", "now", "2026-11-18T9:00:00Z", "2026-11-18T09:00:00,5Z", "2026-11-18T09:00:00"} {
+	for _, in := range []string{"", "T", "now", "2026-11-18T9:00:00Z", "2026-11-18T09:00:00,5Z", "2026-11-18T09:00:00",
+		"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59", "0000-06-01T00:00:00Z"} { // years that RFC 3339 cannot write, in UTC
 		_, err := lieciba.ParseTime("at", in)
 		require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err), in)
 	}
