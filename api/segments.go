@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"lieciba"
@@ -59,7 +60,14 @@ func (s *Server) segmentContent(c *call, seg segmentToServe) error {
 	}
 	e := c.entry(string(lieciba.ActWatchArchive), seg.target)
 	e.From, e.To, e.Detail = seg.From, seg.To, "segment content"
-	if rng := c.gin.GetHeader("Range"); rng != "" && len(rng) <= 100 {
+	rng := c.gin.GetHeader("Range")
+	if strings.Contains(rng, ",") {
+		// A short list of far apart bytes would make the store read gigabytes. RFC
+		// 9110, 14.2: a server may ignore Range, and no player asks for several.
+		c.gin.Request.Header.Del("Range")
+		rng = ""
+	}
+	if rng != "" && len(rng) <= 100 {
 		e.Detail += ", " + rng
 	}
 	if err := c.appendAudit(e); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,6 +150,18 @@ func TestSegmentContent(t *testing.T) {
 	part("bytes=3200000-", 416)
 	require.Contains(t, w.audited("watch_archive")[0].Detail, "bytes=3200000-")
 	w.do(request{method: "GET", path: path, token: w.tokens["reviewer"], header: http.Header{"If-None-Match": {a.header.Get("ETag")}}}).want(304)
+}
+
+// Several ranges are no range: each may cost a read of a mebibyte from the store.
+func TestManyRangesReadNoMoreThanTheFile(t *testing.T) {
+	w := newWorld(t)
+	big := bytes.Repeat([]byte("0123456789abcdef"), 200_000) // three reads of the source, and one of the first byte
+	_, seg, _ := w.record(w.session("token-citizenship", "big", w.own.room, start), w.own.camera.ID, big)
+	far := "bytes=" + strings.Repeat("0-0,3199999-3199999,", 1000) + "0-0"
+	a := w.do(request{method: "GET", path: "/v1/segments/" + string(seg.ID) + "/content", token: w.tokens["reviewer"], header: http.Header{"Range": {far}}}).want(200)
+	require.True(t, bytes.Equal(big, a.body))
+	require.LessOrEqual(t, w.source.reads, 5)
+	require.Equal(t, "segment content", w.audited("watch_archive")[0].Detail)
 }
 
 // A store that fails before the first byte gives the error shape; one that fails
