@@ -3,6 +3,7 @@ package viewer_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -258,6 +259,7 @@ func TestBadOffers(t *testing.T) {
 		"text line":      good + "m=text 9 UDP 0\r\na=mid:9\r\n",
 		"binary":         string([]byte{0, 1, 2, 255}),
 		"cut":            good[:len(good)/3],
+		"payload types":  swap("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVPF"+strings.Repeat(" 102", 128)), // thousands took pion 14 s
 	} {
 		_, _, err := v.Live(t.Context(), cam.ID, lieciba.StreamMain, sdp, "anna")
 		var e *lieciba.Error
@@ -269,6 +271,32 @@ func TestBadOffers(t *testing.T) {
 		require.Equal(t, "offer", e.Field, name)
 	}
 	require.Empty(t, v.Stats().Live, "nothing is left behind")
+}
+
+// A page that opens data channels without end is hung up.
+func TestManyDataChannels(t *testing.T) {
+	site := viewertest.NewLiveSite()
+	cam := site.Add(t, "A", "", time.Second)
+	v := newViewer(t, viewer.Config{Live: site})
+	c := newClient(t, clientOptions{})
+	gone := make(chan struct{})
+	var once sync.Once
+	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s > webrtc.PeerConnectionStateConnected {
+			once.Do(func() { close(gone) })
+		}
+	})
+	for range 7 { // and one that every client has
+		_, err := c.pc.CreateDataChannel("more", nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, c.dial(t, live(v, cam.ID, "anna")))
+	must(t, c.video, func(p *rtp.Packet) bool { return p.Marker })
+	_, watching := v.Owner(c.id)
+	require.True(t, watching)
+	_, err := c.pc.CreateDataChannel("one too many", nil)
+	require.NoError(t, err)
+	<-gone // nothing but the server ends it
 }
 
 func TestSoundThatCannotBePlayedIsSaid(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	maxOffer  = 64 << 10 // bytes
-	maxMLines = 34       // 32 cameras, sound, data channel
+	maxOffer   = 64 << 10 // bytes
+	maxMLines  = 34       // 32 cameras, sound, data channel
+	maxFormats = 128      // payload types of a media line: they have 7 bits
 )
 
 // playoutDelay is the RTP header extension by which a sender bounds how long a
@@ -90,6 +91,9 @@ func (o *offer) add(m *sdp.MediaDescription) error {
 	}
 	if kind != "video" && kind != "audio" {
 		return badOffer("has a media line of kind %q: video, audio and one data channel are taken", kind)
+	}
+	if len(m.MediaName.Formats) > maxFormats { // looking each of them up takes pion long
+		return badOffer("has a media line with %d payload types: there are %d", len(m.MediaName.Formats), maxFormats)
 	}
 	if _, ok := m.Attribute("recvonly"); !ok {
 		if _, ok := m.Attribute("sendonly"); ok {

@@ -22,6 +22,7 @@ const (
 	reportEvery     = time.Second
 	maxMessage      = 16 << 10 // bytes of one command
 	maxBuffered     = 1 << 20  // bytes that may wait on a data channel before events are dropped
+	maxChannels     = 8        // data channels that a page may open; the first one counts
 )
 
 // peer is one viewer's connection. It lives until its ctx ends; close is then
@@ -49,6 +50,7 @@ type peer struct {
 
 	mu      sync.Mutex
 	channel *webrtc.DataChannel
+	opened  int      // data channels, by the page
 	backlog [][]byte // events before the channel was open
 }
 
@@ -171,8 +173,18 @@ func (p *peer) stateChanged(s webrtc.PeerConnectionState) {
 	}
 }
 
-// channelCame takes the first data channel that the page opens.
+// channelCame takes the first data channel that the page opens. Each costs a
+// goroutine, and there could be 65,534: a page that opens many is hung up.
 func (p *peer) channelCame(d *webrtc.DataChannel) {
+	p.mu.Lock()
+	p.opened++
+	many := p.opened > maxChannels
+	p.mu.Unlock()
+	if many {
+		p.log.Info("viewer opened too many data channels", "viewer", p.id)
+		p.cancel()
+		return
+	}
 	d.OnMessage(func(m webrtc.DataChannelMessage) {
 		if p.command == nil || !m.IsString || len(m.Data) > maxMessage {
 			return
