@@ -45,7 +45,8 @@ type playback struct {
 	edgeAt     time.Time
 	pending    []sendFrame
 
-	finders sync.WaitGroup
+	finders  sync.WaitGroup
+	stopFind context.CancelFunc // of the newest find; nil before the first
 
 	mu    sync.Mutex
 	shown [][]lieciba.Interval
@@ -258,7 +259,8 @@ func (b *playback) answerWhenSent(id int64, count int32) func(bool) {
 	}
 }
 
-// find looks for a frame beside the loop: it may have to read.
+// find looks for a frame beside the loop: it may have to read. It ends the find
+// before it, whose answer nobody waits for any more.
 func (b *playback) find(f play.Find) {
 	c := b.cams[f.Camera]
 	if c.track == nil {
@@ -266,8 +268,13 @@ func (b *playback) find(f play.Find) {
 		b.act(now, b.player.Found(now, f.ID, time.Time{}, lieciba.Invalid("camera", "has no picture here")))
 		return
 	}
-	ctx := b.ctx
+	if b.stopFind != nil {
+		b.stopFind()
+	}
+	ctx, stop := context.WithCancel(b.ctx)
+	b.stopFind = stop
 	b.finders.Go(func() {
+		defer stop()
 		c.findMu.Lock()
 		t, err := c.find.Nth(ctx, f.From, f.Frames)
 		c.findMu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +109,47 @@ func TestPlaybackRefusals(t *testing.T) {
 	require.Equal(t, lieciba.CodeUnsupported, lieciba.CodeOf(err))
 	_, _, err = newViewer(t, viewer.Config{}).Playback(t.Context(), a.Session, examStart, offer, "anna", nil)
 	require.Equal(t, lieciba.CodeUnsupported, lieciba.CodeOf(err))
+}
+
+// stuckSource is an archive that gives nothing while it is stuck.
+type stuckSource struct {
+	*viewertest.Archive
+	stuck   atomic.Bool
+	waiting chan struct{}
+}
+
+func (s *stuckSource) ReadSegment(ctx context.Context, seg lieciba.Segment, p []byte, off int64) error {
+	if !s.stuck.Load() {
+		return s.Archive.ReadSegment(ctx, seg, p, off)
+	}
+	select {
+	case s.waiting <- struct{}{}:
+	default:
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Whoever holds the key down does not wait for the steps that were overtaken.
+func TestOvertakenStepReadsNoMore(t *testing.T) {
+	a, _, _ := oneCamera(t)
+	source := &stuckSource{Archive: a, waiting: make(chan struct{}, 1)}
+	v := newViewer(t, viewer.Config{Catalog: a.Catalog, Source: source, ReadAhead: 1})
+	c := newClient(t, clientOptions{})
+	require.NoError(t, c.dial(t, playback(v, a, examStart.Add(10*time.Second), nil)))
+	must(t, c.events, func(e map[string]any) bool { return e["ev"] == "ready" })
+	require.NotContains(t, c.order(t, 1, map[string]any{"cmd": "pause"}), "error")
+	require.NotContains(t, c.order(t, 2, map[string]any{"cmd": "seek", "at": examStart.Add(10 * time.Second)}), "error")
+	source.stuck.Store(true)
+	require.NoError(t, c.channel.SendText(`{"id":3,"cmd":"step","frames":-200}`))
+	must(t, source.waiting, nil)
+	source.stuck.Store(false)
+	require.NoError(t, c.channel.SendText(`{"id":4,"cmd":"step","frames":-1}`))
+	re := func(id float64) func(map[string]any) bool {
+		return func(e map[string]any) bool { return e["re"] == id }
+	}
+	require.Contains(t, must(t, c.events, re(3)), "error", "overtaken")
+	require.NotContains(t, must(t, c.events, re(4)), "error")
 }
 
 func TestWatchedRangesAreToldOnce(t *testing.T) {
