@@ -8,6 +8,7 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/net/netutil"
 
 	"lieciba"
 )
@@ -16,6 +17,7 @@ const (
 	socketBuffer   = 4 << 20 // bytes, UDP send and receive; the kernel may grant less
 	tcpWriteBuffer = 4 << 20 // bytes per ICE-TCP connection
 	portTries      = 32      // to find a number that is free for both UDP and TCP
+	spareTCP       = 64      // connections above one a viewer, for those that have not said who they are
 )
 
 // engine holds the sockets that all connections share, one UDP and one TCP
@@ -48,7 +50,7 @@ func newEngine(cfg Config) (*engine, error) {
 	for i, a := range listen {
 		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: udp[i], Logger: log.NewLogger("udp-mux")}))
 		e.tcp[a] = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-			Listener: tcp[i], ReadBufferSize: 64, WriteBufferSize: tcpWriteBuffer, Logger: log.NewLogger("tcp-mux"),
+			Listener: netutil.LimitListener(tcp[i], cfg.MaxViewers+spareTCP), ReadBufferSize: 64, WriteBufferSize: tcpWriteBuffer, Logger: log.NewLogger("tcp-mux"),
 		})
 	}
 	e.udp = ice.NewMultiUDPMuxDefault(muxes...)
