@@ -1,5 +1,7 @@
 package h264gen
 
+import "math/bits"
+
 // bitWriter writes the bits of a raw byte sequence payload (H.264, 7.2).
 type bitWriter struct {
 	buf  []byte
@@ -29,13 +31,9 @@ func (w *bitWriter) flag(on bool) {
 
 // ue writes an unsigned Exp-Golomb code (9.1).
 func (w *bitWriter) ue(v uint32) {
-	v++
-	n := uint(0)
-	for x := v; x > 1; x >>= 1 {
-		n++
-	}
+	n := uint(bits.Len32(v+1)) - 1
 	w.u(n, 0)
-	w.u(n+1, v)
+	w.u(n+1, v+1)
 }
 
 // se writes a signed Exp-Golomb code (9.1.1).

@@ -62,6 +62,10 @@ func (e *Encoder) P() []byte {
 	e.sliceHeader(false)
 	skip := uint32(0)
 	for y := range e.mbHeight {
+		if !e.canvas.dirtyRow[y] {
+			skip += uint32(e.mbWidth)
+			continue
+		}
 		for x := range e.mbWidth {
 			if !e.canvas.dirty[y*e.mbWidth+x] {
 				skip++
@@ -82,6 +86,7 @@ func (e *Encoder) finish(header byte) []byte {
 	e.w.trailing()
 	e.frameNum++
 	clear(e.canvas.dirty)
+	clear(e.canvas.dirtyRow)
 	return nalUnit(header, e.w.buf)
 }
 
@@ -110,6 +115,11 @@ func (e *Encoder) sliceHeader(idr bool) {
 // macroblock codes one macroblock as Intra_16x16 with DC prediction (7.3.5).
 // typeOffset is 5 in a P slice (Table 7-13), else 0.
 func (e *Encoder) macroblock(x, y int, typeOffset uint32) {
+	if e.predicted(x, y) {
+		e.w.ue(typeOffset + 3) // I_16x16_2_0_0
+		e.w.u(3, 7)            // DC chroma prediction, no mb_qp_delta, no luma level
+		return
+	}
 	luma := e.lumaLevels(x, y)
 	tint := e.canvas.tint[y*e.mbWidth+x]
 	cb := e.chromaLevels(e.cb, x, y, int32(tint.Cb))
@@ -127,6 +137,34 @@ func (e *Encoder) macroblock(x, y int, typeOffset uint32) {
 		e.w.residual(cb[:])
 		e.w.residual(cr[:])
 	}
+}
+
+// predicted tells whether a macroblock is of one level and tint with all that
+// surrounds it before: most of a still room.
+func (e *Encoder) predicted(x, y int) bool {
+	if x == 0 || y == 0 {
+		return false
+	}
+	m, width := e.canvas, 2*e.mbWidth
+	at := 2*y*width + 2*x
+	tint := m.tint[y*e.mbWidth+x]
+	for _, i := range [4]int{at - 1, at - 1 + width, at - width, at - width + 1} {
+		if e.cb[i] != tint.Cb || e.cr[i] != tint.Cr {
+			return false
+		}
+	}
+	first := (4*y-1)*m.Columns + 4*x // the cells above
+	level := m.luma[first]
+	for row := range 5 {
+		line := m.luma[first+row*m.Columns-1:][:5] // the cell to the left is the first
+		if row > 0 && line[0] != level || line[1] != level || line[2] != level || line[3] != level || line[4] != level {
+			return false
+		}
+	}
+	for _, i := range [4]int{at, at + 1, at + width, at + width + 1} {
+		e.cb[i], e.cr[i] = tint.Cb, tint.Cr
+	}
+	return true
 }
 
 // zigzag is the frame scan of a 4x4 block (Table 8-2) as raster positions.

@@ -27,6 +27,7 @@ type Mosaic struct {
 	luma          []Level
 	tint          []Tint // per macroblock
 	dirty         []bool // per macroblock: differs from what was coded last
+	dirtyRow      []bool // per row of macroblocks: one in it does
 }
 
 func newMosaic(mbWidth, mbHeight int) *Mosaic {
@@ -34,6 +35,7 @@ func newMosaic(mbWidth, mbHeight int) *Mosaic {
 	m.luma = make([]Level, m.Columns*m.Rows)
 	m.tint = make([]Tint, mbWidth*mbHeight)
 	m.dirty = make([]bool, mbWidth*mbHeight)
+	m.dirtyRow = make([]bool, mbHeight)
 	for i := range m.tint {
 		m.tint[i] = Grey
 	}
@@ -49,7 +51,7 @@ func (m *Mosaic) Set(x, y int, l Level) {
 	}
 	if i := y*m.Columns + x; m.luma[i] != l {
 		m.luma[i] = min(l, limit)
-		m.dirty[y/4*(m.Columns/4)+x/4] = true
+		m.dirty[y/4*(m.Columns/4)+x/4], m.dirtyRow[y/4] = true, true
 	}
 }
 
@@ -71,7 +73,7 @@ func (m *Mosaic) Paint(x, y, w, h int, t Tint) {
 	for j := max(y, 0) / 4; j <= min(y+h-1, m.Rows-1)/4; j++ {
 		for i := max(x, 0) / 4; i <= min(x+w-1, m.Columns-1)/4; i++ {
 			if at := j*width + i; m.tint[at] != t {
-				m.tint[at], m.dirty[at] = t, true
+				m.tint[at], m.dirty[at], m.dirtyRow[j] = t, true, true
 			}
 		}
 	}

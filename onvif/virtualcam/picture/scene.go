@@ -23,6 +23,7 @@ type Scene struct {
 	config  Config
 	shown   int64  // instant on the canvas, Unix milliseconds
 	clock   string // that is on the canvas, ASCII
+	squareX int    // where the square is
 	layout  layout
 }
 
@@ -119,9 +120,9 @@ func (s *Scene) square(ms int64) {
 		at = 2*sweep - 1 - at
 	}
 	x := int(at) * (l.columns - 4) / sweep
-	m.Fill(0, l.stripY, x, 4, stripLevel)
+	m.Fill(s.squareX, l.stripY, 4, 4, stripLevel)
 	m.Fill(x, l.stripY, 4, 4, h264gen.White)
-	m.Fill(x+4, l.stripY, m.Columns-x-4, 4, stripLevel)
+	s.squareX = x
 }
 
 const stripLevel h264gen.Level = 3

@@ -1,7 +1,7 @@
 package picture
 
 import (
-	"image/color"
+	"image"
 
 	"golang.org/x/image/font/basicfont"
 
@@ -9,7 +9,10 @@ import (
 )
 
 // glyphs are bitmaps of 6 by 13 pixels for printable ASCII.
-var glyphs = basicfont.Face7x13
+var (
+	glyphs = basicfont.Face7x13
+	mask   = glyphs.Mask.(*image.Alpha)
+)
 
 // glyphHeight is the height of a line of text in font pixels.
 const glyphHeight = 13
@@ -87,6 +90,5 @@ func inked(r rune, x, y int) bool {
 	if x >= glyphs.Width {
 		return false
 	}
-	_, _, _, a := glyphs.Mask.At(x, int(r-' ')*glyphHeight+y).RGBA()
-	return a > uint32(color.Opaque.A)/2
+	return mask.AlphaAt(x, int(r-' ')*glyphHeight+y).A > 0x7f
 }

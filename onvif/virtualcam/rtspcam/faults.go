@@ -15,6 +15,7 @@ type faults struct {
 	loss       float64       // share of RTP packets that are not sent
 	reorder    float64       // share of RTP packets that change places with the one before
 	noReports  bool
+	noKeys     bool
 	delay      time.Duration // before an answer
 	lockout    int           // wrong passwords after which nobody is let in; 0: never
 }
@@ -57,6 +58,16 @@ func (s *Server) SetReorder(share float64) { s.misbehave(func(f *faults) { f.reo
 
 // SetReports turns sender reports off and on again; they are on at first.
 func (s *Server) SetReports(on bool) { s.misbehave(func(f *faults) { f.noReports = !on }) }
+
+// HoldKeyFrames keeps key frames back while it is on, as cameras with a long GOP
+// do to whoever joins late: only pictures that need one are sent. Parameter sets
+// stay in the session description. The first frame afterwards is a key frame.
+func (s *Server) HoldKeyFrames(on bool) {
+	s.misbehave(func(f *faults) { f.noKeys = on })
+	if !on {
+		s.KeyFrame()
+	}
+}
 
 // SetDelay makes DESCRIBE and SETUP wait for d before they are answered.
 func (s *Server) SetDelay(d time.Duration) { s.misbehave(func(f *faults) { f.delay = d }) }

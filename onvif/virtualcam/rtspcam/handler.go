@@ -84,3 +84,7 @@ func (s *Server) OnSessionClose(c *gortsplib.ServerHandlerOnSessionCloseCtx) {
 		st.readers.Add(-1)
 	}
 }
+
+// OnStreamWriteError implements gortsplib.ServerHandlerOnStreamWriteError: what a
+// reader is too slow for is lost to it, as with any camera, and nobody is told.
+func (s *Server) OnStreamWriteError(*gortsplib.ServerHandlerOnStreamWriteErrorCtx) {}

@@ -5,6 +5,7 @@ package rtspcam
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
@@ -110,7 +111,10 @@ func Start(c Config) (*Server, error) {
 	if err := s.server.Start(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	if err := s.open(); err != nil {
+	s.mu.Lock() // the port is open: somebody may ask already
+	err = s.open()
+	s.mu.Unlock()
+	if err != nil {
 		s.server.Close()
 		return nil, err
 	}
@@ -119,7 +123,7 @@ func Start(c Config) (*Server, error) {
 	return s, nil
 }
 
-// open makes the streams.
+// open makes the streams. The lock is held.
 func (s *Server) open() error {
 	main, err := newStream(s.server, s.cfg, s.cfg.Width, s.cfg.Height, s.cfg.Bitrate)
 	if err != nil {
@@ -195,10 +199,18 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// run makes every frame at its time.
+// run makes every frame at its time. It starts at a random point of the period,
+// so that many cameras of one process do not all work in the same instant.
 func (s *Server) run() {
 	defer s.done.Done()
 	period := time.Second / time.Duration(s.cfg.FPS)
+	phase := time.NewTimer(rand.N(period))
+	defer phase.Stop()
+	select {
+	case <-phase.C:
+	case <-s.stop:
+		return
+	}
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for {

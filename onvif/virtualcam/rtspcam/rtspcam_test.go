@@ -72,6 +72,7 @@ func TestFFmpegReadsTheTimeCode(t *testing.T) {
 func TestToneIsOneKilohertz(t *testing.T) {
 	for _, codec := range []lieciba.AudioCodec{lieciba.AAC, lieciba.PCMA, lieciba.PCMU, lieciba.Opus} {
 		t.Run(string(codec), func(t *testing.T) {
+			t.Parallel()
 			s := start(t, Config{Name: "Front", Username: "u", Password: "p", Audio: codec})
 			raw := ffmpeg(t, "tcp", withUser(s, lieciba.StreamMain), "-t", "2", "-vn", "-f", "s16le", "-ac", "1", "-ar", "8000", "-")
 			require.Greater(t, len(raw), 8000)

@@ -133,6 +133,9 @@ func (s *stream) frame(now time.Time, f faults) {
 	if f.still {
 		shown = f.stillSince
 	}
+	if f.noKeys && index%s.cfg.GOP == 0 { // its place in time stays empty
+		return
+	}
 	packets, err := s.packer.Encode(s.source.unit(shown, index))
 	if err != nil {
 		return // a unit that cannot be packed: none that is made here

@@ -47,6 +47,9 @@ type drawn struct {
 	gop   int
 	name  string
 	size  int // bytes that filler brings an access unit to
+
+	filler []byte // reused: a unit is sent before the next is made
+	last   int    // of the filler's bytes that were used, the last
 }
 
 func (d *drawn) format() format.Format {
@@ -65,9 +68,20 @@ func (d *drawn) unit(now time.Time, index int) [][]byte {
 		size -= len(u)
 	}
 	if size >= 3 {
-		out = append(out, h264gen.Filler(size))
+		out = append(out, d.fill(size))
 	}
 	return out
+}
+
+// fill makes a filler NAL unit of size bytes.
+func (d *drawn) fill(size int) []byte {
+	if size > len(d.filler) {
+		d.filler, d.last = h264gen.Filler(2*size), 2*size-1
+	}
+	d.filler[d.last] = 0xff
+	d.last = size - 1
+	d.filler[d.last] = 0x80 // rbsp_trailing_bits
+	return d.filler[:size]
 }
 
 func (d *drawn) packer() (packer, error) {
