@@ -32,6 +32,7 @@ test: setup build lint test-go test-web ## everything, on real servers and a rea
 
 test-go:
 	go test -race -timeout 20m ./...
+	go test -run 'TestEvery' ./recorder # the whole fault matrix: the race detector takes a sample of it
 
 test-web: build
 	cd $(WEB) && npm run --silent e2e
