@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"lieciba"
 	"lieciba/onvif"
 )
@@ -19,7 +21,35 @@ type events struct {
 	s *Server
 
 	mu     sync.Mutex
-	active map[lieciba.CameraID]map[onvif.EventKind]bool
+	active map[lieciba.CameraID]map[onvif.EventKind]*condition
+}
+
+// condition is what one camera says of one kind of event.
+type condition struct {
+	active  bool
+	limit   *rate.Limiter // of rows in the audit log, which only grows
+	skipped int           // changes since the last row
+}
+
+// rows that a camera whose event comes and goes may write: ten at once, then
+// one a minute that counts the rest.
+func newCondition() *condition {
+	return &condition{limit: rate.NewLimiter(rate.Every(time.Minute), 10)}
+}
+
+// change notes a state; write tells whether it is to be written down, together
+// with how many changes before it were not.
+func (c *condition) change(active bool, at time.Time) (write bool, skipped int) {
+	if c.active == active {
+		return false, 0
+	}
+	c.active = active
+	if !c.limit.AllowN(at, 1) {
+		c.skipped++
+		return false, 0
+	}
+	skipped, c.skipped = c.skipped, 0
+	return true, skipped
 }
 
 // lookAgain is how soon a camera that was adopted, retired or given up is noticed.
@@ -128,17 +158,22 @@ func (e *events) forget(id lieciba.CameraID) {
 func (e *events) take(ctx context.Context, c lieciba.Camera, ev onvif.Event) {
 	e.mu.Lock()
 	if e.active[c.ID] == nil {
-		e.active[c.ID] = map[onvif.EventKind]bool{}
+		e.active[c.ID] = map[onvif.EventKind]*condition{}
 	}
-	before := e.active[c.ID][ev.Kind]
-	e.active[c.ID][ev.Kind] = ev.Active
+	if e.active[c.ID][ev.Kind] == nil {
+		e.active[c.ID][ev.Kind] = newCondition()
+	}
+	write, skipped := e.active[c.ID][ev.Kind].change(ev.Active, ev.At)
 	e.mu.Unlock()
-	if before == ev.Active {
+	if !write {
 		return
 	}
 	what := "ended"
 	if ev.Active {
 		what = "began"
+	}
+	if skipped > 0 {
+		what += fmt.Sprintf(", after %d changes that are not listed", skipped)
 	}
 	st, _ := e.s.recorder.CameraStatus(c.ID)
 	at := lieciba.Micro(ev.At)
@@ -158,7 +193,7 @@ func (e *events) advice(id lieciba.CameraID) []string {
 	defer e.mu.Unlock()
 	var out []string
 	for _, kind := range slices.Sorted(maps.Keys(e.active[id])) {
-		if e.active[id][kind] {
+		if e.active[id][kind].active {
 			out = append(out, eventAdvice[kind])
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,4 +35,22 @@ func TestEventsTellNoCamerasFromNoAnswer(t *testing.T) {
 	list.err = errors.New("away")
 	_, known = e.cameras(t.Context())
 	require.False(t, known)
+}
+
+// A camera that toggles must not fill the audit log, and no change is lost
+// without being counted.
+func TestEventsThatComeAndGoAreCounted(t *testing.T) {
+	c, at := newCondition(), time.Date(2026, 11, 18, 8, 0, 0, 0, time.UTC)
+	rows, counted := 0, 0
+	for i := range 601 { // ten a second for a minute
+		write, skipped := c.change(i%2 == 0, at.Add(time.Duration(i)*100*time.Millisecond))
+		if write {
+			rows++
+			counted += skipped + 1
+		}
+	}
+	require.Equal(t, 11, rows)
+	require.Equal(t, 601, counted+c.skipped)
+	write, _ := c.change(true, at.Add(time.Hour))
+	require.False(t, write, "the state it has already")
 }

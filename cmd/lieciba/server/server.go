@@ -54,7 +54,7 @@ type Server struct {
 // again. The caller calls Run, then Close.
 func Open(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{cfg: o.Config, log: o.Log}
-	s.events = &events{s: s, active: map[lieciba.CameraID]map[onvif.EventKind]bool{}}
+	s.events = &events{s: s, active: map[lieciba.CameraID]map[onvif.EventKind]*condition{}}
 	for _, step := range []func(context.Context) error{s.openNode, s.openStores, s.openRecorder, s.openViewer} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
