@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,6 +88,8 @@ func (f *finder) run() {
 var (
 	messageID = regexp.MustCompile(`<(?:[\w-]+:)?MessageID[^>]*>([^<]*)<`)
 	types     = regexp.MustCompile(`<(?:[\w-]+:)?Types[^>]*>([^<]*)<`)
+	scopes    = regexp.MustCompile(`<(?:[\w-]+:)?Scopes[^>]*>([^<]*)<`)
+	prefixes  = regexp.MustCompile(`xmlns:([\w-]+)\s*=\s*["']([^"']*)["']`)
 	isProbe   = regexp.MustCompile(`<(?:[\w-]+:)?Body[^>]*>\s*<(?:[\w-]+:)?Probe[\s/>]`)
 )
 
@@ -98,7 +101,7 @@ func (f *finder) answer(probe string, to net.Addr) {
 		faults.TypedOnly && want == "" || faults.UntypedOnly && want != "" {
 		return
 	}
-	if want != "" && !strings.Contains(want, "NetworkVideoTransmitter") && !strings.Contains(want, "Device") {
+	if !isOfTypes(probe, want) || !f.camera.hasScopes(first(scopes, probe)) {
 		return
 	}
 	body := `<d:ProbeMatches><d:ProbeMatch>` + f.camera.description() + `</d:ProbeMatch></d:ProbeMatches>`
@@ -115,6 +118,35 @@ func (f *finder) answer(probe string, to net.Addr) {
 	for range times {
 		_, _ = f.conn.WriteTo(text, nil, to) // UDP: who asked may be gone
 	}
+}
+
+// isOfTypes tells whether a camera is of all the types, qualified names, that a
+// Probe wants (WS-Discovery 2005/04, section 5.1).
+func isOfTypes(probe, want string) bool {
+	names := map[string]string{}
+	for _, m := range prefixes.FindAllStringSubmatch(probe, -1) {
+		names[m[1]] = m[2]
+	}
+	for _, t := range strings.Fields(want) {
+		prefix, local, _ := strings.Cut(t, ":")
+		switch names[prefix] + " " + local {
+		case "http://www.onvif.org/ver10/network/wsdl NetworkVideoTransmitter", "http://www.onvif.org/ver10/device/wsdl Device":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// hasScopes tells whether each scope wanted is one of the camera's, or a parent
+// of one: the matching rule of RFC 3986, segment by segment.
+func (c *Camera) hasScopes(want string) bool {
+	for _, w := range strings.Fields(want) {
+		if !slices.ContainsFunc(c.scopes(), func(s string) bool { return s == w || strings.HasPrefix(s, strings.TrimSuffix(w, "/")+"/") }) {
+			return false
+		}
+	}
+	return true
 }
 
 // strangers are answers as networks have them: nothing, no XML, half an

@@ -3,8 +3,10 @@ package virtualcam_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"image/jpeg"
 	"net"
 	"os"
@@ -22,21 +24,38 @@ import (
 	"lieciba/onvif/virtualcam/picture"
 )
 
-// npmClient names an ONVIF client that nobody here wrote.
-const npmClient = "onvif@0.8.3"
+// npmFiles pin an ONVIF client that nobody here wrote, and all that it needs.
+const npmFiles = "testdata/npm"
 
-// npmFolder installs the client once into the user's cache and returns where.
+// npmFolder installs the client once into the user's cache and returns where. The
+// lock file's hash names the folder, so that another version is another one.
 func npmFolder(t *testing.T) string {
 	t.Helper()
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Fatalf("%s is missing: install Node.js 20 with npm, which the README asks for (%v)", tool, err)
+		}
+	}
+	lock, err := os.ReadFile(filepath.Join(npmFiles, "package-lock.json"))
+	require.NoError(t, err)
 	cache, err := os.UserCacheDir()
 	require.NoError(t, err)
-	dir := filepath.Join(cache, "lieciba-dev", "npm", npmClient)
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "onvif", "package.json")); err == nil {
+	home := filepath.Join(cache, "lieciba-dev", "npm")
+	dir := filepath.Join(home, fmt.Sprintf("virtualcam-%.8x", sha256.Sum256(lock)))
+	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	out, err := exec.Command("npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", npmClient).CombinedOutput()
-	require.NoError(t, err, "npm install %s needs npm and its registry: %s", npmClient, out)
+	require.NoError(t, os.MkdirAll(home, 0o755))
+	fresh, err := os.MkdirTemp(home, "new-")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, os.RemoveAll(fresh)) }()
+	require.NoError(t, os.CopyFS(fresh, os.DirFS(npmFiles)))
+	out, err := exec.Command("npm", "ci", "--prefix", fresh, "--no-audit", "--no-fund", "--ignore-scripts").CombinedOutput()
+	require.NoError(t, err, "npm ci needs npm's registry, or its cache: %s", out)
+	if err := os.Rename(fresh, dir); err != nil { // another test may have been quicker
+		_, there := os.Stat(dir)
+		require.NoError(t, there, err)
+	}
 	return dir
 }
 
