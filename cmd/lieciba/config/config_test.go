@@ -63,6 +63,8 @@ func TestBadFileNamesLineFieldAndCure(t *testing.T) {
 		"size":             {"record:\n  spool_size: 20 GB\n", []string{"line 2", "20 GB", "20GiB"}},
 		"all addresses":    {"webrtc:\n  addresses:\n    - 0.0.0.0\n", []string{"line 2", "webrtc.addresses", "0.0.0.0", "list each address"}},
 		"listen":           {"\nhttp:\n  listen: \"8420\"\n", []string{"line 3", "http.listen", "host:port"}},
+		"in clear":         {"http:\n  listen: 192.0.2.1:8420\n", []string{"line 2", "http.listen", "TLS", "certificate and key"}},
+		"in clear, all":    {"http:\n  listen: :8420\n", []string{"line 2", "http.listen", "TLS"}},
 		"half a pair":      {"http:\n  key: k.pem\n", []string{"line 2", "http.key", "both files"}},
 		"scheme":           {"catalog:\n  url: mysql://u:secret@h/d\n", []string{"line 2", "catalog.url", "mysql", "postgres"}},
 		"network":          {"cameras:\n  networks: [192.168.1.1]\n", []string{"line 2", "cameras.networks", "192.168.10.0/24"}},
@@ -81,6 +83,16 @@ func TestBadFileNamesLineFieldAndCure(t *testing.T) {
 			}
 			require.NotContains(t, err.Error(), "secret")
 		})
+	}
+}
+
+func TestWhereTheServerMayListen(t *testing.T) {
+	for _, good := range []HTTP{{Listen: "127.0.0.1:80"}, {Listen: "[::1]:80"}, {Listen: "localhost:80"}, {Listen: "127.3.2.1:0"},
+		{Listen: ":443", Certificate: "c", Key: "k"}, {Listen: "10.0.0.1:80", SecureCookie: true}} {
+		require.NoError(t, notInClear(good), good.Listen)
+	}
+	for _, bad := range []string{":80", "0.0.0.0:80", "[::]:80", "10.0.0.1:80", "exam.example:80", "[fe80::1%eth0]:80", "[::ffff:10.0.0.1]:80"} {
+		require.Error(t, notInClear(HTTP{Listen: bad}), bad)
 	}
 }
 

@@ -106,6 +106,7 @@ func (c Config) faults() []fault {
 		{"data", notEmpty(c.Data, "name a folder that the server may write to")},
 		{"http.listen", hostPort(c.HTTP.Listen)},
 		{"http.key", pair(c.HTTP.Certificate, c.HTTP.Key)},
+		{"http.listen", notInClear(c.HTTP)},
 		{"http.idle_sign_out", atLeast(c.HTTP.IdleSignOut, time.Minute)},
 		{"webrtc.addresses", mediaAddresses(c.WebRTC.Addresses)},
 		{"webrtc.port", inRange(c.WebRTC.Port, 0, 65535)},
@@ -136,6 +137,17 @@ func hostPort(s string) error {
 		return fmt.Errorf("%q is not an address: write host:port, such as 127.0.0.1:8420", s)
 	}
 	return nil
+}
+
+// notInClear refuses to show passwords and pictures to a network.
+func notInClear(h HTTP) error {
+	host, _, err := net.SplitHostPort(h.Listen)
+	a, ipErr := netip.ParseAddr(host)
+	if err != nil || host == "localhost" || ipErr == nil && a.Unmap().IsLoopback() || h.Certificate != "" || h.SecureCookie {
+		return nil
+	}
+	return fmt.Errorf("%q is open to the network without TLS: give certificate and key, or listen on 127.0.0.1; "+
+		"set secure_cookie only behind a proxy that ends TLS", h.Listen)
 }
 
 func pair(cert, key string) error {
