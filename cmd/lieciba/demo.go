@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lieciba"
+	"lieciba/api"
 	"lieciba/api/password"
 	"lieciba/cmd/lieciba/config"
 	"lieciba/cmd/lieciba/demo"
@@ -105,7 +106,7 @@ func freeOr(ctx context.Context, address, other string) string {
 type demoServer struct{ *server.Server }
 
 func (d demoServer) Client(ctx context.Context, name string, roles []lieciba.Role, sites []lieciba.SiteID) (*probe.Client, error) {
-	token, t := newToken(name, roles, nonEmpty(sites), 24*time.Hour)
+	token, t := api.NewClientToken(name, roles, nonEmpty(sites), time.Now(), 24*time.Hour)
 	if err := d.Catalog().PutClientToken(ctx, t); err != nil {
 		return nil, err
 	}

@@ -3,9 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +11,7 @@ import (
 	"time"
 
 	"lieciba"
+	"lieciba/api"
 	"lieciba/api/password"
 	"lieciba/cmd/lieciba/server"
 	"lieciba/storage"
@@ -41,8 +39,8 @@ func (c userAddCmd) Run(env environment) error {
 			return err
 		}
 		login := strings.ToLower(c.Login)
-		if !lieciba.ValidCode(login) {
-			return lieciba.Invalid("login", "must be 1 to 64 of a-z 0-9 . _ - and start with a letter or digit")
+		if !lieciba.ValidCode(login) || login == lieciba.SourceAdHoc {
+			return lieciba.Invalid("login", "must be 1 to 64 of a-z 0-9 . _ - and start with a letter or digit, and not %s", lieciba.SourceAdHoc)
 		}
 		if _, err := cat.UserByLogin(env.ctx, login); err == nil {
 			return lieciba.Invalid("login", "%s exists already: use `lieciba user password` to change its password", login)
@@ -147,22 +145,15 @@ func (c tokenAddCmd) Run(env environment) error {
 		if err != nil {
 			return err
 		}
-		token, t := newToken(c.Name, roles, sites, c.For)
+		if !lieciba.ValidCode(c.Name) || c.Name == lieciba.SourceAdHoc {
+			return lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit, and not %s", lieciba.SourceAdHoc)
+		}
+		token, t := api.NewClientToken(c.Name, roles, sites, time.Now(), c.For)
 		if err := cat.PutClientToken(env.ctx, t); err != nil {
 			return err
 		}
 		return errors.Join(auditShell(env.ctx, cat, "add_client_token", "client_token:"+string(t.ID)), tell(env, token, ""))
 	})
-}
-
-// newToken makes a bearer token of 256 random bits and its row.
-func newToken(name string, roles []lieciba.Role, sites []lieciba.SiteID, valid time.Duration) (string, lieciba.ClientToken) {
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // documented never to fail
-	token := base64.RawURLEncoding.EncodeToString(raw)
-	now := lieciba.Micro(time.Now())
-	return token, lieciba.ClientToken{ID: lieciba.NewID[lieciba.TokenID](now), Name: name, TokenHash: sha256.Sum256([]byte(token)),
-		Roles: roles, SiteIDs: sites, CreatedAt: now, ExpiresAt: now.Add(valid)}
 }
 
 func withCatalog(env environment, f configFlag, do func(storage.Catalog) error) error {
