@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/net/netutil"
 
 	"lieciba"
 	"lieciba/api"
@@ -141,6 +142,7 @@ func (s *Server) listen() error {
 	if err != nil {
 		return lieciba.Wrap(err, lieciba.CodeInvalid, "http.listen: %s cannot be listened on: choose another address or end what uses it", s.cfg.HTTP.Listen)
 	}
+	l = netutil.LimitListener(l, maxConnections(openFiles()))
 	if s.cfg.HTTP.Certificate != "" {
 		pair, err := tls.LoadX509KeyPair(s.cfg.HTTP.Certificate, s.cfg.HTTP.Key)
 		if err != nil {
