@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,8 @@ func TestDiscovery(t *testing.T) {
 		{Camera: lieciba.Camera{EndpointRef: "urn:uuid:new", Address: "192.0.2.2:80", Name: "newest answer counts"}, NeedsCredentials: true},
 	}
 	a := w.as("admin", "POST", "/v1/discoveries", map[string]any{"seconds": 4, "addresses": []string{"192.0.2.2", "[2001:db8::1]:80"}}).want(201)
+	require.Equal(t, "discovery at 2 addresses: 192.0.2.2, [2001:db8::1]:80", w.audited("manage_cameras")[0].Detail)
+	require.Less(t, len(discoveryDetail(DiscoverRequest{Addresses: slices.Repeat([]string{"192.0.2.2"}, 256)})), 1100)
 	require.Equal(t, "running", a.json()["state"])
 	path := a.header.Get("Location")
 	require.Equal(t, "/v1/discoveries/"+a.json()["id"].(string), path)

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -146,6 +147,20 @@ func (in newDiscovery) request() (DiscoverRequest, error) {
 	return r, nil
 }
 
+// discoveryDetail names the addresses that were to be asked, as far as an audit
+// entry has room: who makes a server knock at doors leaves word at which.
+func discoveryDetail(r DiscoverRequest) string {
+	const room = 1000 // bytes
+	if len(r.Addresses) == 0 {
+		return "discovery"
+	}
+	list := strings.Join(r.Addresses, ", ")
+	if len(list) > room {
+		list = list[:room] + "…"
+	}
+	return fmt.Sprintf("discovery at %d addresses: %s", len(r.Addresses), list)
+}
+
 func (s *Server) discover(c *call) error {
 	var in newDiscovery
 	if err := c.read(&in); err != nil {
@@ -155,7 +170,7 @@ func (s *Server) discover(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.audit(lieciba.ActManageCameras, target{what: "network", id: strings.Join(r.Interfaces, ",")}, "discovery"); err != nil {
+	if err := c.audit(lieciba.ActManageCameras, target{what: "network", id: strings.Join(r.Interfaces, ",")}, discoveryDetail(r)); err != nil {
 		return err
 	}
 	job, err := s.discoveries.start(s.cfg.Prober, r, s.cfg.Now, s.cfg.DiscoveryKept)
