@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage"
 )
 
 // document0 is a good session document; change changes it.
@@ -153,6 +155,32 @@ func TestExternalIDMayBeAUUID(t *testing.T) {
 	ext := lieciba.NewID[string](start)
 	a := w.as("citizenship", "PUT", "/v1/exam-sessions/"+ext, sessionDocument(nil)).want(201).json()
 	require.Equal(t, a, w.as("reviewer", "GET", "/v1/exam-sessions/"+ext, nil).want(200).json())
+}
+
+// Two hands, or one that trembles: one session.
+func TestAdHocSessionStartsOnce(t *testing.T) {
+	w := newWorld(t)
+	room := w.room(w.own.site.ID, "riga-twice")
+	statuses := make(chan int)
+	for range 8 {
+		go func() {
+			w.clock.add(time.Millisecond)
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/exam-sessions", strings.NewReader(`{"room":"riga-twice","minutes":30}`))
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer "+w.tokens["supervisor"])
+			rec := httptest.NewRecorder()
+			w.server.ServeHTTP(rec, r)
+			statuses <- rec.Code
+		}()
+	}
+	count := map[int]int{}
+	for range 8 {
+		count[<-statuses]++
+	}
+	require.Equal(t, map[int]int{201: 1, 409: 7}, count)
+	list, err := w.catalog.ListSessions(t.Context(), storage.SessionFilter{RoomID: room.ID})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
 }
 
 func TestAdHocSession(t *testing.T) {

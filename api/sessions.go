@@ -253,10 +253,12 @@ func (s *Server) adHocRequest(c *call) (sessionPush, target, error) {
 // startSession starts a session by hand, unless the room has one now: a second
 // press of the button must not make a second one.
 func (s *Server) startSession(c *call, p sessionPush) error {
-	now := lieciba.Micro(c.now)
+	s.adHoc.Lock()
+	defer s.adHoc.Unlock()
+	now := lieciba.Micro(c.now) // the other press may have come later, and been first here
 	running, err := s.cfg.Catalog.ListSessions(c.ctx(), storage.SessionFilter{RoomID: p.room.ID,
 		States: []lieciba.SessionState{lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning},
-		Span:   lieciba.Interval{From: now, To: now.Add(time.Microsecond)}, Limit: 1})
+		Span:   lieciba.Interval{From: now, To: lieciba.Micro(s.cfg.Now()).Add(time.Microsecond)}, Limit: 1})
 	if err != nil {
 		return err
 	}
