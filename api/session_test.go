@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -157,10 +158,20 @@ func TestExternalIDMayBeAUUID(t *testing.T) {
 	require.Equal(t, a, w.as("reviewer", "GET", "/v1/exam-sessions/"+ext, nil).want(200).json())
 }
 
+// slowList is a real catalogue whose answer is a moment old when it comes.
+type slowList struct{ storage.Catalog }
+
+func (s slowList) ListSessions(ctx context.Context, f storage.SessionFilter) ([]lieciba.ExamSession, error) {
+	list, err := s.Catalog.ListSessions(ctx, f)
+	time.Sleep(5 * time.Millisecond) // wide enough for another press
+	return list, err
+}
+
 // Two hands, or one that trembles: one session.
 func TestAdHocSessionStartsOnce(t *testing.T) {
 	w := newWorld(t)
 	room := w.room(w.own.site.ID, "riga-twice")
+	w.server.cfg.Catalog = slowList{w.catalog}
 	statuses := make(chan int)
 	for range 8 {
 		go func() {
