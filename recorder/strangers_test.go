@@ -1,15 +1,13 @@
 package recorder
 
 import (
-	"bufio"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/recorder/gsttest"
 	"lieciba/storage/segment"
 )
 
@@ -131,33 +129,6 @@ func TestCameraThatDeclaresAFalseRate(t *testing.T) {
 	require.InDelta(t, 0.04, frames[len(frames)-1].Time.Sub(frames[0].Time).Seconds()/float64(len(frames)-1), 0.001)
 }
 
-// gstreamer starts a camera that nobody here wrote and returns its address.
-func gstreamer(t *testing.T, pipeline string) string {
-	t.Helper()
-	const script = `
-import sys, gi
-gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
-from gi.repository import Gst, GstRtspServer, GLib
-Gst.init(None)
-server = GstRtspServer.RTSPServer(); server.set_address("127.0.0.1"); server.set_service("0")
-factory = GstRtspServer.RTSPMediaFactory(); factory.set_launch("( " + sys.argv[1] + " )"); factory.set_shared(True)
-server.get_mount_points().add_factory("/cam", factory)
-server.attach(None)
-print(server.get_bound_port(), flush=True)
-GLib.MainLoop().run()`
-	cmd := exec.Command("/usr/bin/python3", "-c", script, pipeline)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start(), "GStreamer's RTSP server is needed: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi")
-	t.Cleanup(func() {
-		require.NoError(t, cmd.Process.Kill())
-		_ = cmd.Wait() // killed
-	})
-	port, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err, "GStreamer's RTSP server did not start: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav")
-	return "rtsp://127.0.0.1:" + strings.TrimSpace(port) + "/cam"
-}
-
 func TestGStreamerCameras(t *testing.T) {
 	for name, c := range map[string]struct {
 		pipeline string
@@ -169,7 +140,7 @@ func TestGStreamerCameras(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, x := record(t, gstreamer(t, c.pipeline), 12*time.Second, nil, func(s *lieciba.ExamSession) {
+			h, x := record(t, gsttest.Start(t, c.pipeline), 12*time.Second, nil, func(s *lieciba.ExamSession) {
 				s.Parts = []lieciba.Part{{ID: lieciba.NewID[lieciba.PartID](s.StartsAt), Kind: lieciba.PartSpeaking, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Sound: true, State: lieciba.PartPlanned}}
 			})
 			require.Empty(t, x.gaps)
