@@ -26,8 +26,9 @@ type Options struct {
 	// Settle is how far behind now a running recording must be accounted for: no
 	// less than the recorder takes to notice a loss and declare it. 0: 30 s.
 	Settle time.Duration
-	// Recheck is the pause before doubts are looked at again, twice. 0: 2 s.
-	Recheck time.Duration
+	// Pause waits before doubts are looked at again, twice; an error ends the
+	// check. nil: 2 s, more than the recorder needs for any of its steps.
+	Pause func(ctx context.Context) error
 	// Progress, if not nil, is told after each object, from the calling goroutine.
 	Progress func(Progress)
 }
@@ -114,8 +115,8 @@ func Check(ctx context.Context, catalog storage.Catalog, media storage.Media, op
 	if opt.Settle == 0 {
 		opt.Settle = 30 * time.Second
 	}
-	if opt.Recheck == 0 {
-		opt.Recheck = 2 * time.Second
+	if opt.Pause == nil {
+		opt.Pause = func(ctx context.Context) error { return wait(ctx, 2*time.Second) }
 	}
 	c := &checker{catalog: catalog, media: media, opt: opt}
 	r := Report{StartedAt: lieciba.Micro(opt.Now()), Quick: opt.Quick, Catalog: catalog.Name(), Media: media.Name()}
@@ -151,7 +152,7 @@ func (c *checker) settle(ctx context.Context) ([]Violation, error) {
 		if len(c.doubts) == 0 {
 			return []Violation{}, nil
 		}
-		if err := wait(ctx, c.opt.Recheck); err != nil {
+		if err := c.opt.Pause(ctx); err != nil {
 			return nil, err
 		}
 		if err := c.walkSpool(ctx); err != nil {

@@ -304,13 +304,25 @@ func TestBesideARecorder(t *testing.T) {
 			clock <- now
 			return now.Add(s.opt.Settle)
 		}
-		s.opt.Settle, s.opt.Recheck = time.Second, 20*time.Millisecond
+		s.opt.Settle = time.Second
 		stop, checked := make(chan struct{}), make(chan error, 1)
+		steps := make(chan struct{}) // one receive is the end of a whole step
+		s.opt.Pause = func(ctx context.Context) error {
+			select {
+			case <-steps:
+			case <-stop:
+			}
+			return ctx.Err()
+		}
 		go func() { checked <- s.checkUntil(stop) }()
 		for n := range 20 {
 			s.verified(float64(n*3), float64(n*3+3))
 			<-clock
 			clock <- at(float64(n*3 + 3))
+			select {
+			case steps <- struct{}{}: // a check waits for it
+			default:
+			}
 		}
 		close(stop)
 		require.NoError(t, <-checked)
