@@ -16,11 +16,12 @@ const (
 	RoleAdmin       Role = "admin"
 	RoleCitizenship Role = "citizenship" // the citizenship system
 	RoleMonitoring  Role = "monitoring"  // a machine that reads metrics
+	RoleWitness     Role = "witness"     // a machine elsewhere that watches the hash log
 )
 
 // Roles lists every role.
 func Roles() []Role {
-	return []Role{RoleSupervisor, RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin, RoleCitizenship, RoleMonitoring}
+	return []Role{RoleSupervisor, RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin, RoleCitizenship, RoleMonitoring, RoleWitness}
 }
 
 // ParseRole returns the role of that name, or an error that lists them.

@@ -24,6 +24,11 @@ type (
 	TokenID     string
 	AuditID     string
 	NodeID      string // of a server process that records
+	ExportID    string
+	PolicyID    string // of one version of a RetentionPolicy
+	EventID     string // of a SessionEvent
+	HoldID      string
+	DeletionID  string
 )
 
 // NewID returns a fresh UUID of version 7 (RFC 9562 section 5.7): ordered by

@@ -30,6 +30,9 @@ var floors = []struct {
 	{"lieciba/storage/postgres", 2},
 	{"lieciba/storage/localfs", 2},
 	{"lieciba/storage/minio", 2},
+	{"lieciba/storage/sequencer", 2},
+	{"lieciba/storage/seal", 2},
+	{"lieciba/storage/export", 2},
 	{"lieciba/storage/retention", 2},
 	{"lieciba/storage/fsck", 2},
 	{"lieciba/storage/storagetest", 2},
@@ -46,6 +49,7 @@ var floors = []struct {
 // on the left serves its whole floor.
 var sameFloor = map[string][]string{
 	"lieciba/storage":         {"lieciba/storage/segment", "lieciba/storage/evidence"},
+	"lieciba/storage/segment": {"lieciba/storage/evidence"},
 	"lieciba/storage/durable": {"lieciba/storage/segment", "lieciba/storage/secret", "lieciba/storage/evidence"},
 }
 
@@ -58,6 +62,9 @@ var onlyHere = map[string][]string{
 	"github.com/minio/minio-go/":       {"lieciba/storage/minio"},
 	"github.com/jackc/pgx/":            {"lieciba/storage/postgres", "lieciba/storage/storagetest"},
 	"modernc.org/sqlite":               {"lieciba/storage/sqlite"},
+	"golang.org/x/mod/":                {"lieciba/storage/evidence"},
+	"filippo.io/age":                   {"lieciba/storage/evidence", "lieciba/storage/export"},
+	"github.com/digitorus/timestamp":   {"lieciba/storage/evidence"},
 }
 
 type goPackage struct {

@@ -18,12 +18,27 @@ const (
 	ActWatchArchive  Act = "watch_archive"
 	ActReadAudit     Act = "read_audit"
 	ActReadMetrics   Act = "read_metrics"
+
+	ActReadEvidence    Act = "read_evidence"    // coverage statement, seals, checkpoints, proofs
+	ActCosign          Act = "cosign"           // a witness's signature on a checkpoint
+	ActExport          Act = "export"           // ask for an evidence package and fetch it
+	ActPushEvent       Act = "push_event"       // result notified, appeal opened, appeal decided
+	ActReadRetention   Act = "read_retention"   // policies, holds, what goes when, certificates
+	ActDraftPolicy     Act = "draft_policy"     // of retention
+	ActApprovePolicy   Act = "approve_policy"   // of another person's draft
+	ActPlaceHold       Act = "place_hold"       // and ask for its release
+	ActReleaseHold     Act = "release_hold"     // that another person asked for
+	ActCheckEvidence   Act = "check_evidence"   // run the chain check
+	ActDeleteRecording Act = "delete_recording" // the server's own, under a policy
+	ActSealRecording   Act = "seal_recording"   // the server's own
 )
 
 // Acts lists every act.
 func Acts() []Act {
 	return []Act{ActViewSites, ActViewCameras, ActManageCameras, ActManageSites, ActManageUsers,
-		ActViewSessions, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics}
+		ActViewSessions, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics,
+		ActReadEvidence, ActCosign, ActExport, ActPushEvent, ActReadRetention, ActDraftPolicy, ActApprovePolicy,
+		ActPlaceHold, ActReleaseHold, ActCheckEvidence, ActDeleteRecording, ActSealRecording}
 }
 
 // everywhere lists the roles that may do an act at every site.
@@ -38,6 +53,17 @@ var everywhere = map[Act][]Role{
 	ActWatchArchive:  {RoleReviewer},
 	ActReadAudit:     {RoleSecurity},
 	ActReadMetrics:   {RoleMonitoring, RoleAdmin},
+
+	ActReadEvidence:  {RoleReviewer, RoleApprover, RoleSecurity, RoleWitness},
+	ActCosign:        {RoleWitness},
+	ActExport:        {RoleReviewer},
+	ActPushEvent:     {RoleCitizenship},
+	ActReadRetention: {RoleApprover, RoleSecurity, RoleAdmin},
+	ActDraftPolicy:   {RoleAdmin},
+	ActApprovePolicy: {RoleApprover},
+	ActPlaceHold:     {RoleReviewer, RoleSecurity},
+	ActReleaseHold:   {RoleApprover},
+	ActCheckEvidence: {RoleSecurity},
 }
 
 // ownSite lists the roles that may do an act at the sites they are assigned to.

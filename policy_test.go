@@ -13,19 +13,31 @@ import (
 // policyTable is who may do what: all = at every site, own = at the sites they
 // are assigned to, - = nowhere.
 const policyTable = `
-                 supervisor reviewer approver security admin citizenship monitoring
-view_sites       own        all      all      all      all   -           -
-view_cameras     own        all      -        all      all   -           -
-manage_cameras   -          -        -        -        all   -           -
-manage_sites     -          -        -        -        all   -           -
-manage_users     -          -        -        -        all   -           -
-view_sessions    own        all      all      all      all   all         -
-push_session     -          -        -        -        -     all         -
-start_session    own        -        -        -        -     -           -
-watch_live       own        -        -        -        -     -           -
-watch_archive    -          all      -        -        -     -           -
-read_audit       -          -        -        all      -     -           -
-read_metrics     -          -        -        -        all   -           all
+                 supervisor reviewer approver security admin citizenship monitoring witness
+view_sites       own        all      all      all      all   -           -          -
+view_cameras     own        all      -        all      all   -           -          -
+manage_cameras   -          -        -        -        all   -           -          -
+manage_sites     -          -        -        -        all   -           -          -
+manage_users     -          -        -        -        all   -           -          -
+view_sessions    own        all      all      all      all   all         -          -
+push_session     -          -        -        -        -     all         -          -
+start_session    own        -        -        -        -     -           -          -
+watch_live       own        -        -        -        -     -           -          -
+watch_archive    -          all      -        -        -     -           -          -
+read_audit       -          -        -        all      -     -           -          -
+read_metrics     -          -        -        -        all   -           all        -
+read_evidence    -          all      all      all      -     -           -          all
+cosign           -          -        -        -        -     -           -          all
+export           -          all      -        -        -     -           -          -
+push_event       -          -        -        -        -     all         -          -
+read_retention   -          -        all      all      all   -           -          -
+draft_policy     -          -        -        -        all   -           -          -
+approve_policy   -          -        all      -        -     -           -          -
+place_hold       -          all      -        all      -     -           -          -
+release_hold     -          -        all      -        -     -           -          -
+check_evidence   -          -        -        all      -     -           -          -
+delete_recording -          -        -        -        -     -           -          -
+seal_recording   -          -        -        -        -     -           -          -
 `
 
 func TestPolicyTable(t *testing.T) {

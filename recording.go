@@ -62,6 +62,7 @@ type SegmentState string
 const (
 	SegmentHashed   SegmentState = "hashed"   // closed and durable in the spool
 	SegmentVerified SegmentState = "verified" // in Media, read back and equal; the spool copy may go
+	SegmentDeleting SegmentState = "deleting" // claimed by a Deletion: its object goes, whatever comes
 	SegmentDeleted  SegmentState = "deleted"  // bytes gone by policy; the hash stays
 )
 

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"io"
+	"time"
 
 	"lieciba"
 )
@@ -38,6 +39,14 @@ type Media interface {
 	// Remove destroys one version. CodeForbidden while it is locked or held. A
 	// missing object is no error.
 	Remove(ctx context.Context, ref lieciba.MediaRef) error
+	// Locks protect one version. CodeUnsupported on a store that is not WriteOnce.
+	//
+	// LockUntil forbids its removal before t, governed; a lock that lasts longer stays.
+	LockUntil(ctx context.Context, ref lieciba.MediaRef, t time.Time) error
+	// SetHold places or lifts a legal hold, which forbids removal whatever the lock says.
+	SetHold(ctx context.Context, ref lieciba.MediaRef, on bool) error
+	// Lock reads both; a zero until is no lock.
+	Lock(ctx context.Context, ref lieciba.MediaRef) (until time.Time, held bool, err error)
 	// List calls fn for every object whose key starts with prefix, newest
 	// version only, by key; it ends at fn's error and returns it.
 	List(ctx context.Context, prefix string, fn func(Object) error) error
