@@ -17,7 +17,12 @@ type Config struct {
 	Media   Media   `yaml:"media"`   // bytes
 	Record  Record  `yaml:"record"`
 	Cameras Cameras `yaml:"cameras"`
-	Log     Log     `yaml:"log"`
+
+	Evidence  Evidence  `yaml:"evidence"`
+	Export    Export    `yaml:"export"`
+	Retention Retention `yaml:"retention"`
+	Disk      Disk      `yaml:"disk"`
+	Log       Log       `yaml:"log"`
 }
 
 // HTTP is where pages and API are served.
@@ -45,6 +50,7 @@ type Store struct {
 // Media is the store of bytes.
 type Media struct {
 	URL      string `yaml:"url"`       // empty: a folder in Data; else s3://bucket
+	Reaper   string `yaml:"reaper"`    // the same store with an account that may delete; empty: URL
 	LockDays int    `yaml:"lock_days"` // object lock on each new segment; 0: none
 }
 
@@ -62,6 +68,38 @@ type Cameras struct {
 	Interfaces []string `yaml:"interfaces"` // WS-Discovery runs on these
 }
 
+// Evidence is the hash log and who vouches for it.
+type Evidence struct {
+	Key       string   `yaml:"key"`       // signing key file; empty: log.key in Data
+	Witnesses []string `yaml:"witnesses"` // verifier keys whose cosignatures are taken
+	Stamp     Stamp    `yaml:"stamp"`
+}
+
+// Stamp is an RFC 3161 time-stamp authority.
+type Stamp struct {
+	URL   string   `yaml:"url"`   // empty: none
+	Roots string   `yaml:"roots"` // PEM file with the roots that its certificate must lead to
+	Every Duration `yaml:"every"` // at most one stamp in so long; exports get one of their own
+}
+
+// Export rules evidence packages.
+type Export struct {
+	Dir      string `yaml:"dir"`       // empty: exports in Data
+	KeepDays int    `yaml:"keep_days"` // a collected package is removed after so many days
+}
+
+// Retention rules the deletion of what is due.
+type Retention struct {
+	Delete bool     `yaml:"delete"` // false: nothing is deleted, only shown as due
+	Every  Duration `yaml:"every"`  // between two looks
+}
+
+// Disk rules what happens when local disks fill up. Recording goes on at any level.
+type Disk struct {
+	Low      Size `yaml:"low"`      // free bytes below which an alarm is raised and no package is built
+	Critical Size `yaml:"critical"` // free bytes below which the alarm is urgent
+}
+
 // Log rules the log on standard error.
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error
@@ -76,8 +114,12 @@ func Default() Config {
 		WebRTC: WebRTC{Addresses: []string{"127.0.0.1"}, Port: 8421, Viewers: 200},
 		Record: Record{Before: Duration(5 * time.Minute), After: Duration(5 * time.Minute),
 			Segment: Duration(30 * time.Second), SpoolSize: 20 << 30},
-		Cameras: Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fd00::/8", "fe80::/10"}},
-		Log:     Log{Level: "info", Format: "text"},
+		Cameras:   Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fd00::/8", "fe80::/10"}},
+		Evidence:  Evidence{Stamp: Stamp{Every: Duration(time.Hour)}},
+		Export:    Export{KeepDays: 30},
+		Retention: Retention{Delete: true, Every: Duration(time.Hour)},
+		Disk:      Disk{Low: 10 << 30, Critical: 2 << 30},
+		Log:       Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -19,7 +19,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	c, err := Load(example, none)
 	require.NoError(t, err)
 	want := Default()
-	want.WebRTC.PublicIPs, want.Cameras.Interfaces = []string{}, []string{}
+	want.WebRTC.PublicIPs, want.Cameras.Interfaces, want.Evidence.Witnesses = []string{}, []string{}, []string{}
 	require.Equal(t, want, c)
 }
 
@@ -57,21 +57,24 @@ func TestBadFileNamesLineFieldAndCure(t *testing.T) {
 		yaml string
 		want []string
 	}{
-		"unknown field":    {"data: d\nhttp:\n  lisen: x\n", []string{"line 3", "lisen", "example"}},
-		"duration":         {"record:\n  before: soon\n", []string{"line 2", "soon", "5m"}},
-		"negative":         {"record:\n  before: -5m\n", []string{"line 2", "-5m"}},
-		"size":             {"record:\n  spool_size: 20 GB\n", []string{"line 2", "20 GB", "20GiB"}},
-		"all addresses":    {"webrtc:\n  addresses:\n    - 0.0.0.0\n", []string{"line 2", "webrtc.addresses", "0.0.0.0", "list each address"}},
-		"listen":           {"\nhttp:\n  listen: \"8420\"\n", []string{"line 3", "http.listen", "host:port"}},
-		"in clear":         {"http:\n  listen: 192.0.2.1:8420\n", []string{"line 2", "http.listen", "TLS", "certificate and key"}},
-		"in clear, all":    {"http:\n  listen: :8420\n", []string{"line 2", "http.listen", "TLS"}},
-		"half a pair":      {"http:\n  key: k.pem\n", []string{"line 2", "http.key", "both files"}},
-		"scheme":           {"catalog:\n  url: mysql://u:secret@h/d\n", []string{"line 2", "catalog.url", "mysql", "postgres"}},
-		"network":          {"cameras:\n  networks: [192.168.1.1]\n", []string{"line 2", "cameras.networks", "192.168.10.0/24"}},
-		"level":            {"log:\n  level: loud\n", []string{"line 2", "log.level", "loud", "debug"}},
-		"wrong type":       {"webrtc:\n  viewers: many\n", []string{"line 2", "many"}},
-		"not YAML":         {"data: [\n", []string{"line"}},
-		"segment too long": {"record:\n  segment: 1h\n", []string{"line 2", "record.segment", "at most"}},
+		"unknown field":       {"data: d\nhttp:\n  lisen: x\n", []string{"line 3", "lisen", "example"}},
+		"duration":            {"record:\n  before: soon\n", []string{"line 2", "soon", "5m"}},
+		"negative":            {"record:\n  before: -5m\n", []string{"line 2", "-5m"}},
+		"size":                {"record:\n  spool_size: 20 GB\n", []string{"line 2", "20 GB", "20GiB"}},
+		"all addresses":       {"webrtc:\n  addresses:\n    - 0.0.0.0\n", []string{"line 2", "webrtc.addresses", "0.0.0.0", "list each address"}},
+		"listen":              {"\nhttp:\n  listen: \"8420\"\n", []string{"line 3", "http.listen", "host:port"}},
+		"in clear":            {"http:\n  listen: 192.0.2.1:8420\n", []string{"line 2", "http.listen", "TLS", "certificate and key"}},
+		"in clear, all":       {"http:\n  listen: :8420\n", []string{"line 2", "http.listen", "TLS"}},
+		"half a pair":         {"http:\n  key: k.pem\n", []string{"line 2", "http.key", "both files"}},
+		"scheme":              {"catalog:\n  url: mysql://u:secret@h/d\n", []string{"line 2", "catalog.url", "mysql", "postgres"}},
+		"network":             {"cameras:\n  networks: [192.168.1.1]\n", []string{"line 2", "cameras.networks", "192.168.10.0/24"}},
+		"stamp without roots": {"evidence:\n  stamp:\n    url: https://tsa.example\n", []string{"evidence.stamp.roots", "both"}},
+		"stamp address":       {"evidence:\n  stamp:\n    url: tsa.example\n    roots: r.pem\n", []string{"line 3", "evidence.stamp.url", "https://"}},
+		"disk upside down":    {"disk:\n  low: 1GiB\n  critical: 2GiB\n", []string{"line 3", "disk.critical", "disk.low"}},
+		"level":               {"log:\n  level: loud\n", []string{"line 2", "log.level", "loud", "debug"}},
+		"wrong type":          {"webrtc:\n  viewers: many\n", []string{"line 2", "many"}},
+		"not YAML":            {"data: [\n", []string{"line"}},
+		"segment too long":    {"record:\n  segment: 1h\n", []string{"line 2", "record.segment", "at most"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "lieciba.yaml")

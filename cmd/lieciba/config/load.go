@@ -24,6 +24,7 @@ import (
 const (
 	EnvCatalogURL = "LIECIBA_CATALOG_URL"
 	EnvMediaURL   = "LIECIBA_MEDIA_URL"
+	EnvReaperURL  = "LIECIBA_REAPER_URL"
 )
 
 // Load reads a file over the defaults, then the environment, and checks the
@@ -55,6 +56,9 @@ func (c *Config) fromEnvironment(getenv func(string) string) {
 	}
 	if v := getenv(EnvMediaURL); v != "" {
 		c.Media.URL = v
+	}
+	if v := getenv(EnvReaperURL); v != "" {
+		c.Media.Reaper = v
 	}
 }
 
@@ -114,11 +118,18 @@ func (c Config) faults() []fault {
 		{"webrtc.viewers", inRange(c.WebRTC.Viewers, 1, 100_000)},
 		{"catalog.url", storeURL(c.Catalog.URL, "sqlite", "postgres", "postgresql")},
 		{"media.url", storeURL(c.Media.URL, "file", "s3")},
+		{"media.reaper", storeURL(c.Media.Reaper, "file", "s3")},
 		{"media.lock_days", inRange(c.Media.LockDays, 0, 36_500)},
 		{"record.before", atMost(c.Record.Before, time.Hour)},
 		{"record.after", atMost(c.Record.After, time.Hour)},
 		{"record.segment", between(c.Record.Segment, 2*time.Second, 5*time.Minute)},
 		{"cameras.networks", prefixes(c.Cameras.Networks)},
+		{"evidence.stamp.url", webURL(c.Evidence.Stamp.URL)},
+		{"evidence.stamp.roots", together(c.Evidence.Stamp.URL, c.Evidence.Stamp.Roots)},
+		{"evidence.stamp.every", atLeast(c.Evidence.Stamp.Every, time.Second)},
+		{"export.keep_days", inRange(c.Export.KeepDays, 1, 3_650)},
+		{"retention.every", between(c.Retention.Every, time.Second, 24*time.Hour)},
+		{"disk.critical", below(c.Disk.Critical, c.Disk.Low)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "text", "json")},
 	}
@@ -200,6 +211,32 @@ func storeURL(s string, schemes ...string) error {
 	}
 	if !slices.Contains(schemes, u.Scheme) {
 		return fmt.Errorf("scheme %q is unknown: use one of %s", u.Scheme, strings.Join(schemes, ", "))
+	}
+	return nil
+}
+
+func webURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return errors.New("is not an address: write http://host/path or https://host/path, without credentials")
+	}
+	return nil
+}
+
+// together refuses an authority without roots: its stamps could not be judged.
+func together(url, roots string) error {
+	if (url == "") != (roots == "") {
+		return errors.New("url and roots belong together: give both or neither")
+	}
+	return nil
+}
+
+func below(s, limit Size) error {
+	if s > limit {
+		return fmt.Errorf("%d bytes is above disk.low: the urgent alarm comes after the first one", s)
 	}
 	return nil
 }
