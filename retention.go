@@ -15,18 +15,61 @@ func (p Period) Zero() bool { return p == Period{} }
 func (p Period) After(t time.Time) time.Time {
 	y, m, d := t.In(Riga).Date()
 	first := time.Date(y, m+time.Month(p.Months), 1, 12, 0, 0, 0, Riga)
-	last := time.Date(first.Year(), first.Month()+1, 0, 12, 0, 0, 0, Riga).Day()
-	return Micro(time.Date(first.Year(), first.Month(), min(d, last)+p.Days+1, 0, 0, 0, 0, Riga))
+	return Micro(time.Date(first.Year(), first.Month(), min(d, monthDays(first))+p.Days+1, 0, 0, 0, 0, Riga))
 }
 
-// LongerThan reports whether p ends later than q from every start: the bound is
-// taken over the shortest and longest months.
-func (p Period) LongerThan(q Period) bool {
-	return p.shortest() > q.longest() || p.Months >= q.Months && p.Days >= q.Days && p != q
+// Before returns the start of the Riga day that lies the period before t's day:
+// months first, clamped as in After, then days.
+func (p Period) Before(t time.Time) time.Time {
+	y, m, d := t.In(Riga).Date()
+	first := time.Date(y, m-time.Month(p.Months), 1, 12, 0, 0, 0, Riga)
+	return Micro(time.Date(first.Year(), first.Month(), min(d, monthDays(first))-p.Days, 0, 0, 0, 0, Riga))
 }
 
-func (p Period) shortest() int { return p.Months*28 + p.Days }
-func (p Period) longest() int  { return p.Months*31 + p.Days }
+// Negative reports whether a part of the period lies below zero: no rule may.
+func (p Period) Negative() bool { return p.Months < 0 || p.Days < 0 }
+
+// NeverEarlier reports whether p ends no earlier than q, from whatever day both
+// begin: 31 days never end before one month does, 30 days may.
+func (p Period) NeverEarlier(q Period) bool {
+	if p.Months >= q.Months {
+		return p.Days-q.Days >= -fewestDays(p.Months-q.Months)
+	}
+	return p.Days-q.Days >= mostDays(q.Months-p.Months)
+}
+
+// LongerThan reports whether p never ends earlier than q, and later from some day.
+func (p Period) LongerThan(q Period) bool { return p != q && p.NeverEarlier(q) }
+
+// The fewest and the most days that n calendar months can have, clamped ends
+// included: 28 and 31 for one, 365 and 366 for twelve.
+func fewestDays(n int) int { return monthsBound(n, func(a, b int) bool { return a < b }) }
+func mostDays(n int) int   { return monthsBound(n, func(a, b int) bool { return a > b }) }
+
+// monthsBound looks at the days that decide: each month of the calendar's cycle
+// of 400 years, its first day and those that a shorter month clamps.
+func monthsBound(n int, better func(a, b int) bool) int {
+	if n == 0 {
+		return 0
+	}
+	best := -1
+	for month := range 400 * 12 {
+		from := time.Date(2000, time.Month(1+month), 1, 0, 0, 0, 0, time.UTC)
+		to := time.Date(2000, time.Month(1+month+n), 1, 0, 0, 0, 0, time.UTC)
+		between, last := int((to.Unix()-from.Unix())/(24*60*60)), monthDays(from)
+		for _, d := range []int{1, 28, 29, 30, 31} {
+			if days := between + min(d, monthDays(to)) - min(d, last); best < 0 || better(days, best) {
+				best = days
+			}
+		}
+	}
+	return best
+}
+
+// monthDays is the number of days of t's month, on t's own calendar.
+func monthDays(t time.Time) int {
+	return time.Date(t.Year(), t.Month()+1, 0, 12, 0, 0, 0, time.UTC).Day()
+}
 
 // PolicyState of a RetentionPolicy.
 type PolicyState string
@@ -60,6 +103,13 @@ type RetentionPolicy struct {
 	DraftedAt   time.Time
 	ApprovedBy  string
 	ApprovedAt  time.Time
+}
+
+// Shortens reports whether p could let footage go earlier than old would: if any
+// of its dates can lie before old's. The change then needs approval as such, and
+// holds for what was sealed before only if p says Retroactive.
+func (p RetentionPolicy) Shortens(old RetentionPolicy) bool {
+	return !p.Keep.NeverEarlier(old.Keep) || !p.Unanchored.NeverEarlier(old.Unanchored) || !p.AfterAppeal.NeverEarlier(old.AfterAppeal)
 }
 
 // EventKind is what the citizenship system tells about a session.
