@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -21,6 +22,7 @@ const (
 	StepTruncate Step = "truncate"
 	StepClose    Step = "close"
 	StepRename   Step = "rename"
+	StepLink     Step = "link"
 	StepRemove   Step = "remove"
 	StepMkdir    Step = "mkdir"
 	StepSyncDir  Step = "sync_dir"
@@ -35,6 +37,7 @@ type Fault func(step Step, path string, do func() error) error
 type files interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 	Rename(old, new string) error
+	Link(old, new string) error
 	Remove(name string) error
 	Mkdir(name string, perm fs.FileMode) error
 	Stat(name string) (fs.FileInfo, error)
@@ -46,6 +49,7 @@ func (osFiles) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, erro
 	return os.OpenFile(name, flag, perm)
 }
 func (osFiles) Rename(old, new string) error              { return os.Rename(old, new) }
+func (osFiles) Link(old, new string) error                { return os.Link(old, new) }
 func (osFiles) Remove(name string) error                  { return os.Remove(name) }
 func (osFiles) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, perm) }
 func (osFiles) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }
@@ -82,6 +86,47 @@ func (d *Disk) WriteFile(path string, data []byte, perm fs.FileMode) error {
 		_, err := f.Append(data)
 		return err
 	})
+}
+
+// CreateFile is WriteFile that never replaces (link(2)): CodeConflict when path
+// is there with another content. A crash may leave the temporary file.
+func (d *Disk) CreateFile(path string, data []byte, perm fs.FileMode) error {
+	tmp := path + "." + rand.Text() + TempSuffix
+	f, err := d.create(tmp, perm)
+	if err != nil {
+		return err
+	}
+	_, err = f.Append(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = d.link(tmp, path, data)
+	}
+	if err = errors.Join(err, d.unlink(tmp)); err != nil {
+		return Error(err)
+	}
+	return d.SyncDir(filepath.Dir(path))
+}
+
+// link gives tmp its name; the same content under that name is a repeat.
+func (d *Disk) link(tmp, path string, data []byte) error {
+	err := d.step(StepLink, path, func() error { return d.fs.Link(tmp, path) })
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, openErr := d.fs.OpenFile(path, os.O_RDONLY, 0)
+	if openErr != nil {
+		return openErr
+	}
+	there, readErr := io.ReadAll(io.LimitReader(f, int64(len(data))+1))
+	if readErr = errors.Join(readErr, f.Close()); readErr != nil {
+		return readErr
+	}
+	if bytes.Equal(there, data) {
+		return nil
+	}
+	return err
 }
 
 // TempSuffix ends the name of every temporary file; one that is left over by a

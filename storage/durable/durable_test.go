@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -184,6 +185,30 @@ func lastOf(seen []durable.Step, failed durable.Step) durable.Step {
 		return durable.StepClose
 	}
 	return seen[len(seen)-1]
+}
+
+func TestCreateFileIsWholeOrNotThere(t *testing.T) {
+	everyFault(t, func(*testing.T, string) {},
+		func(d *durable.Disk, dir string) error { return d.CreateFile(dir+"/f", []byte("new"), 0o600) },
+		func(t *testing.T, dir string, failed durable.Step, persisted bool) {
+			if failed == durable.StepRemove && !persisted { // the crash that leaves the temporary file
+				for _, name := range names(t, dir) {
+					if name != "f" {
+						require.NoError(t, os.Remove(dir+"/"+name))
+					}
+				}
+			}
+			if slices.Contains(names(t, dir), "f") {
+				require.Equal(t, "new", content(t, dir+"/f"))
+			}
+		},
+		func(t *testing.T, dir string) {
+			require.Equal(t, "new", content(t, dir+"/f"))
+			require.Equal(t, []string{"f"}, names(t, dir))
+			err := durable.CreateFile(dir+"/f", []byte("newer"), 0o600)
+			require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err))
+			require.Equal(t, "new", content(t, dir+"/f"), "it never replaces")
+		})
 }
 
 func TestCreateCanBeRepeated(t *testing.T) {

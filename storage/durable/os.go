@@ -9,6 +9,11 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	return OS.WriteFile(path, data, perm)
 }
 
+// CreateFile is OS.CreateFile.
+func CreateFile(path string, data []byte, perm fs.FileMode) error {
+	return OS.CreateFile(path, data, perm)
+}
+
 // Rename is OS.Rename.
 func Rename(oldPath, newPath string) error { return OS.Rename(oldPath, newPath) }
 
