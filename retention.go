@@ -87,22 +87,23 @@ const DefaultPolicy = "default"
 // follow each other; an approved version never changes. A shorter version holds
 // for recordings sealed after its approval, unless it says Retroactive.
 type RetentionPolicy struct {
-	ID          PolicyID // of this version
-	Name        string
-	Version     int // from 1
-	Purpose     string
-	LegalBasis  string
-	Keep        Period // from the notification of the result
-	Unanchored  Period // ceiling from the session's end when no result was notified
-	WarnBefore  Period // alarm so long before the ceiling
-	AfterAppeal Period // from a final decision until its hold is released
-	Retroactive bool   // holds for what was sealed under an earlier version too
-	State       PolicyState
-	DraftedBy   string
-	DraftedByID string
-	DraftedAt   time.Time
-	ApprovedBy  string
-	ApprovedAt  time.Time
+	ID           PolicyID // of this version
+	Name         string
+	Version      int // from 1
+	Purpose      string
+	LegalBasis   string
+	Keep         Period // from the notification of the result
+	Unanchored   Period // ceiling from the session's end when no result was notified
+	WarnBefore   Period // alarm so long before the ceiling
+	AfterAppeal  Period // from a final decision until its hold is released
+	Retroactive  bool   // holds for what was sealed under an earlier version too
+	State        PolicyState
+	DraftedBy    string
+	DraftedByID  string
+	DraftedAt    time.Time
+	ApprovedBy   string
+	ApprovedByID string
+	ApprovedAt   time.Time
 }
 
 // Shortens reports whether p could let footage go earlier than old would: if any

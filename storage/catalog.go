@@ -120,8 +120,8 @@ type Recordings interface {
 	// SetRecordingWindow changes what is expected. CodeConflict once sealed.
 	SetRecordingWindow(ctx context.Context, id lieciba.RecordingID, w lieciba.Interval) error
 	// MoveRecording changes state and node, checked by lieciba.MoveRecording.
-	// CodeConflict for complete and sealed while a segment is not verified or a
-	// gap is open. An empty node keeps the stored one, as a sealed recording does.
+	// CodeConflict for complete while a segment is not verified or a gap is open,
+	// and for what SealRecording, BeginDeletion and FinishDeletion move to. An empty node keeps the stored one, as a sealed recording does.
 	MoveRecording(ctx context.Context, id lieciba.RecordingID, to lieciba.RecordingState, node lieciba.NodeID) error
 	// PutRun inserts a run; the same run again is no error.
 	PutRun(ctx context.Context, r lieciba.Run) error

@@ -12,7 +12,8 @@ type Acts interface {
 	// Act runs do and appends e to the audit log in one transaction: both are
 	// there or neither is (invariant 7). Every write and read of this Catalog that
 	// do makes with the ctx it gets is part of the transaction; nothing else may
-	// be waited for in it. do may run more than once, and may fill in e before it
+	// be waited for in it, and one call at a time. A write that fails undoes itself
+	// alone, so do may go on. do may run more than once, and may fill in e before it
 	// returns. An error of do rolls everything back and is returned as is. Acts do
 	// not nest: an Act inside of do is CodeInternal.
 	Act(ctx context.Context, e *lieciba.AuditEntry, do func(ctx context.Context) error) error
@@ -37,12 +38,15 @@ type Sequenced struct {
 // are staged by the methods that write those facts, in their own transactions.
 type HashLog interface {
 	// StageLeaf stages a leaf of a fact that no other method writes. The same kind
-	// and subject again with the same detail is no error, with another CodeConflict.
+	// and subject again with the same detail is no error, with another CodeConflict
+	// names "subject".
 	StageLeaf(ctx context.Context, l lieciba.Leaf) error
 	// Sequence runs decide in one transaction that excludes every other sequencer
 	// of every node. It gets up to max staged leaves, oldest first; they get the
 	// next indexes in that order. With none staged decide is not called and n is 0.
-	// An error of decide rolls back and is returned as is.
+	// An error of decide rolls back and is returned as is. A result that does not
+	// continue the log is CodeInternal, another origin CodeConflict. decide may run
+	// more than once.
 	Sequence(ctx context.Context, max int, decide func(head LogHead, staged []lieciba.Leaf) (Sequenced, error)) (n int, err error)
 	// LeafOf returns the leaf of an object, staged (Index -1) or logged.
 	LeafOf(ctx context.Context, kind lieciba.LeafKind, subject string) (lieciba.Leaf, error)
@@ -50,7 +54,8 @@ type HashLog interface {
 	Logged(ctx context.Context, kind lieciba.LeafKind, subjects []string) (map[string]bool, error)
 	// Leaves returns those with from <= Index < to, by index, at most 1000.
 	Leaves(ctx context.Context, from, to int64) ([]lieciba.Leaf, error)
-	// StagedLeaves counts what waits for its index, and since when.
+	// StagedLeaves counts what waits for its index; oldest is the earliest At of
+	// them, zero for none.
 	StagedLeaves(ctx context.Context) (n int, oldest time.Time, err error)
 	// LogHashes reads stored hashes, as LogHead.Hashes does.
 	LogHashes(ctx context.Context, indexes []int64) ([][32]byte, error)
@@ -76,7 +81,8 @@ type Seals interface {
 	// the recording, with all its segments (without fragments) and gaps; stores the
 	// seal, stages its leaf and moves the recording to sealed. Sealed already: the
 	// stored seal is returned and build is not called. CodeConflict while the
-	// recording is not complete. An error of build rolls back and is returned as is.
+	// recording is not complete. An error of build rolls back and is returned as is;
+	// build may run more than once.
 	SealRecording(ctx context.Context, id lieciba.RecordingID, build func(lieciba.Recording, []lieciba.Segment, []lieciba.Gap) (lieciba.Seal, error)) (lieciba.Seal, error)
 	// Seal is CodeNotFound for a recording that is not sealed.
 	Seal(ctx context.Context, id lieciba.RecordingID) (lieciba.Seal, error)
@@ -93,9 +99,10 @@ type ExportFilter struct {
 
 // Exports keeps requests for evidence packages.
 type Exports interface {
-	// PutExport inserts or replaces by ID; CodeConflict for a state that goes
-	// backwards (failed to building is allowed), and for a new one of a session
-	// with a recording whose deletion was decided.
+	// PutExport inserts or replaces by ID; CodeConflict names "state" for one that
+	// goes backwards (failed to building is allowed), "session_id" for a new one of
+	// a session with a recording whose deletion was decided, "id" when what was
+	// asked for changes, "sha256" when a sealed package does.
 	PutExport(ctx context.Context, e lieciba.Export) error
 	Export(ctx context.Context, id lieciba.ExportID) (lieciba.Export, error)
 	// ListExports returns them newest request first, then by ID descending.

@@ -15,7 +15,8 @@ type Policies interface {
 	PutPolicy(ctx context.Context, p lieciba.RetentionPolicy) error
 	// ApprovePolicy puts a draft in force, supersedes the one of its name that was,
 	// and stages its leaf. Approved by the same already: no error. CodeConflict
-	// names "approved_by" when byID drafted it, "version" when a newer one is in force.
+	// names "approved_by" when byID drafted it, "version" when a newer one is in
+	// force, "state" when another person approved it.
 	ApprovePolicy(ctx context.Context, id lieciba.PolicyID, by, byID string, at time.Time) (lieciba.RetentionPolicy, error)
 	// Policies returns every version by name and version.
 	Policies(ctx context.Context) ([]lieciba.RetentionPolicy, error)
@@ -36,11 +37,12 @@ type Events interface {
 type Holds interface {
 	// PlaceHold inserts h and stages its leaf, excluding every ClaimSegments of the
 	// session's recordings: what was not claimed before stays. The same hold again
-	// is no error. gone is how many segments were claimed or deleted before.
+	// is no error, whatever became of it; another content CodeConflict "id". gone is how many segments were claimed or deleted before.
 	PlaceHold(ctx context.Context, h lieciba.Hold) (gone int, err error)
 	// ChangeHold runs decide in one transaction that excludes every other change of
 	// the hold, stores what it returns (nil: nothing) and stages the release's leaf
-	// when it became released. An error of decide is returned as is.
+	// when it became released. CodeConflict names "released_at" for a change of a
+	// released one. An error of decide is returned as is; it may run more than once.
 	ChangeHold(ctx context.Context, id lieciba.HoldID, decide func(lieciba.Hold) (*lieciba.Hold, error)) (lieciba.Hold, error)
 	Hold(ctx context.Context, id lieciba.HoldID) (lieciba.Hold, error)
 	// SessionHolds returns all of a session, by PlacedAt.
@@ -58,14 +60,17 @@ type Deletions interface {
 	// BeginDeletion reads the facts, excluding every change of them, and stores the
 	// deletion that decide returns as the recording's tombstone; the recording moves
 	// to expired. A deletion that was decided before is returned and decide is not
-	// called. nil from decide: nothing is stored, and nil is returned.
+	// called. nil from decide: nothing is stored, and nil is returned. CheckDeletion
+	// says what is refused whatever decide says. decide may run more than once.
 	BeginDeletion(ctx context.Context, id lieciba.RecordingID, decide func(lieciba.RetentionFacts) (*lieciba.Deletion, error)) (*lieciba.Deletion, error)
 	// ClaimSegments moves up to max segments of the deletion's recording to
 	// deleting and returns all that are deleting, by time. While a hold on the
 	// session is active none is claimed, the deletion becomes held, and what was
 	// claimed before is still returned. Without a hold a held one becomes open.
 	ClaimSegments(ctx context.Context, id lieciba.DeletionID, max int) ([]lieciba.Segment, error)
-	// SegmentsDeleted moves segments from deleting to deleted: their objects are gone.
+	// SegmentsDeleted moves segments from deleting to deleted: their objects are
+	// gone. Deleted ones again are no error; one that was not claimed is CodeConflict
+	// and none of them is moved.
 	SegmentsDeleted(ctx context.Context, id lieciba.DeletionID, segments []lieciba.SegmentID) error
 	// FinishDeletion stores the certificate, stages its leaf and moves the recording
 	// to deleted. CodeConflict while a segment is not deleted. Done already: the

@@ -182,12 +182,16 @@ func PlanCloseGap(stored lieciba.Gap, to time.Time) (end time.Time, write bool, 
 
 // PlanMove decides the state and node that MoveRecording stores; unverified and
 // open count the recording's segments that are not verified and its open gaps.
-// An empty node, and any node once the recording is sealed, keeps the stored one.
+// Sealed, expired and deleted are reached through SealRecording, BeginDeletion
+// and FinishDeletion, which leave their proof. An empty node, and any node once the recording is sealed, keeps the stored one.
 func PlanMove(r lieciba.Recording, to lieciba.RecordingState, node lieciba.NodeID, unverified, open int) (lieciba.Recording, error) {
 	if err := lieciba.MoveRecording(r.State, to); err != nil {
 		return r, err
 	}
-	if to == lieciba.RecordingComplete || to == lieciba.RecordingSealed {
+	if to != r.State && Sealed(to) {
+		return r, conflict("state", "a recording becomes %s by its seal or its deletion only", to)
+	}
+	if to == lieciba.RecordingComplete {
 		if unverified > 0 {
 			return r, conflict("state", "%d segments of the recording are not verified yet", unverified)
 		}
