@@ -7,7 +7,8 @@ import (
 
 // AppealStands decides what a session's events make of one appeal, whatever the
 // order they arrived in: decided is the instant of the final decision, the zero
-// time while the appeal is open. known is false when no event opened it.
+// time while the appeal is open; opened and decided at one instant it is open.
+// known is false when no event opened it.
 func AppealStands(events []SessionEvent, appeal string) (decided time.Time, known bool) {
 	var last SessionEvent
 	for _, e := range events {
@@ -15,8 +16,7 @@ func AppealStands(events []SessionEvent, appeal string) (decided time.Time, know
 			continue
 		}
 		known = known || e.Kind == EventAppealOpened
-		// Opened and decided at one instant: the decision is final.
-		if last.ID == "" || e.At.After(last.At) || e.At.Equal(last.At) && e.Kind == EventAppealDecided {
+		if last.ID == "" || e.At.After(last.At) || e.At.Equal(last.At) && e.Kind == EventAppealOpened {
 			last = e
 		}
 	}
@@ -28,20 +28,31 @@ func AppealStands(events []SessionEvent, appeal string) (decided time.Time, know
 
 // ReleaseAfterAppeal is when the hold of an appeal may end by itself: after the
 // longest AfterAppeal of the policies that may govern the session, which are
-// those its recordings were sealed under and the default one that is in force.
-// One in force that is retroactive governs alone. The zero time: no approved
-// policy says so, a person must release the hold.
+// those its recordings were sealed under and, of their names and the default
+// one, what is in force. A retroactive one in force stands for all of its name.
+// The zero time: no approved policy says so, a person must release the hold.
 func ReleaseAfterAppeal(policies []RetentionPolicy, sealed []PolicyID, decided time.Time) time.Time {
+	names := map[string]bool{DefaultPolicy: true}
+	for _, p := range policies {
+		if slices.Contains(sealed, p.ID) {
+			names[p.Name] = true
+		}
+	}
+	retroactive := map[string]bool{}
+	for _, p := range policies {
+		if p.State == PolicyApproved && p.Retroactive {
+			retroactive[p.Name] = true
+		}
+	}
 	var due time.Time
 	for _, p := range policies {
-		inForce := p.State == PolicyApproved && p.Name == DefaultPolicy
-		if inForce && p.Retroactive {
-			return p.AfterAppeal.After(decided)
+		inForce := p.State == PolicyApproved && names[p.Name]
+		bound := p.State == PolicySuperseded && slices.Contains(sealed, p.ID) && !retroactive[p.Name]
+		if !inForce && !bound {
+			continue
 		}
-		if inForce || p.State != PolicyDraft && slices.Contains(sealed, p.ID) {
-			if t := p.AfterAppeal.After(decided); t.After(due) {
-				due = t
-			}
+		if t := p.AfterAppeal.After(decided); t.After(due) {
+			due = t
 		}
 	}
 	return due

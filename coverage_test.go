@@ -117,7 +117,7 @@ func TestAppealStands(t *testing.T) {
 		"decided":                 {list{ev("1", opened, 1, "A"), ev("2", decided, 3, "A")}, at(3), true},
 		"arrived in turned order": {list{ev("2", decided, 3, "A"), ev("1", opened, 1, "A")}, at(3), true},
 		"opened anew":             {list{ev("1", opened, 1, "A"), ev("2", decided, 3, "A"), ev("3", opened, 4, "A")}, time.Time{}, true},
-		"at one instant":          {list{ev("2", decided, 1, "A"), ev("1", opened, 1, "A")}, at(1), true},
+		"at one instant":          {list{ev("2", decided, 1, "A"), ev("1", opened, 1, "A"), ev("3", decided, 1, "A")}, time.Time{}, true},
 		"only decided":            {list{ev("2", decided, 3, "A")}, at(3), false},
 		"a result in between":     {list{ev("1", opened, 1, "A"), ev("2", notified, 2, "A")}, time.Time{}, true},
 	} {
@@ -138,6 +138,8 @@ func TestReleaseAfterAppeal(t *testing.T) {
 	old, now, draft := policy("old", lieciba.PolicySuperseded, 3), policy("now", lieciba.PolicyApproved, 1), policy("draft", lieciba.PolicyDraft, 9)
 	other := now
 	other.ID, other.Name, other.AfterAppeal = "other", "speaking", lieciba.Period{Months: 12}
+	older := other
+	older.ID, older.State, older.AfterAppeal = "older", lieciba.PolicySuperseded, lieciba.Period{Months: 2}
 	back := now
 	back.Retroactive = true
 	type list = []lieciba.RetentionPolicy
@@ -146,14 +148,16 @@ func TestReleaseAfterAppeal(t *testing.T) {
 		sealed   []lieciba.PolicyID
 		want     time.Time
 	}{
-		"none":                            {nil, nil, time.Time{}},
-		"only a draft":                    {list{draft}, []lieciba.PolicyID{"draft"}, time.Time{}},
-		"in force, month's end clamped":   {list{now}, nil, riga(3, 1)},
-		"sealed under a longer one":       {list{old, now}, []lieciba.PolicyID{"old"}, riga(5, 1)},
-		"an old one that does not govern": {list{old, now}, []lieciba.PolicyID{"now"}, riga(3, 1)},
-		"the one in force is retroactive": {list{old, back}, []lieciba.PolicyID{"old"}, riga(3, 1)},
-		"another name is not the default": {list{other, now}, nil, riga(3, 1)},
-		"sealed under a policy of a name": {list{other, now}, []lieciba.PolicyID{"other"}, riga(2, 1).AddDate(1, 0, 0)},
+		"none":                             {nil, nil, time.Time{}},
+		"only a draft":                     {list{draft}, []lieciba.PolicyID{"draft"}, time.Time{}},
+		"in force, month's end clamped":    {list{now}, nil, riga(3, 1)},
+		"sealed under a longer one":        {list{old, now}, []lieciba.PolicyID{"old"}, riga(5, 1)},
+		"an old one that does not govern":  {list{old, now}, []lieciba.PolicyID{"now"}, riga(3, 1)},
+		"the one in force is retroactive":  {list{old, back}, []lieciba.PolicyID{"old"}, riga(3, 1)},
+		"another name is not the default":  {list{other, now}, nil, riga(3, 1)},
+		"sealed under a policy of a name":  {list{other, now}, []lieciba.PolicyID{"other"}, riga(2, 1).AddDate(1, 0, 0)},
+		"its name has a newer, longer one": {list{older, other, now}, []lieciba.PolicyID{"older"}, riga(2, 1).AddDate(1, 0, 0)},
+		"a draft that was sealed under":    {list{draft, now}, []lieciba.PolicyID{"draft"}, riga(3, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.want.UTC(), lieciba.ReleaseAfterAppeal(c.policies, c.sealed, decided))
