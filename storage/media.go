@@ -39,6 +39,10 @@ type Media interface {
 	// Remove destroys one version. CodeForbidden while it is locked or held. A
 	// missing object is no error.
 	Remove(ctx context.Context, ref lieciba.MediaRef) error
+	// RemoveAll destroys every version of key and every marker that hides it: on
+	// return nothing of its bytes is left. CodeForbidden while a version is locked
+	// or held; the others are gone then. A missing key is no error.
+	RemoveAll(ctx context.Context, key string) error
 	// Locks protect one version. CodeUnsupported on a store that is not WriteOnce.
 	//
 	// LockUntil forbids its removal before t, governed; a lock that lasts longer stays.

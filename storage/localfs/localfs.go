@@ -276,6 +276,11 @@ func (s *Store) Remove(ctx context.Context, ref lieciba.MediaRef) error {
 	return s.disk.Remove(ref.Key)
 }
 
+// RemoveAll implements storage.Media: a folder keeps one version.
+func (s *Store) RemoveAll(ctx context.Context, key string) error {
+	return s.Remove(ctx, lieciba.MediaRef{Key: key})
+}
+
 // Ping implements storage.Media: the folder is there and its lock file is ours.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := ctxError(ctx); err != nil {

@@ -53,8 +53,23 @@ func TestContract(t *testing.T) {
 			Open:  func(t testing.TB) storage.Media { return open(t, cfg) },
 			Stop:  func(t testing.TB) { srv.Stop(t) },
 			Start: func(t testing.TB) { srv.Start(t) },
+			Hide: func(t testing.TB, key string) {
+				require.NoError(t, bypass(t, srv).RemoveObject(t.Context(), cfg.Bucket, key, mc.RemoveObjectOptions{}))
+			},
+			Versions: func(t testing.TB, key string) int { return len(versions(t, srv, cfg.Bucket, key)) },
 		}
 	})
+}
+
+// versions lists every version and marker of exactly this key.
+func versions(t testing.TB, srv *storagetest.MinIOServer, bucket, key string) (list []mc.ObjectInfo) {
+	for o := range bypass(t, srv).ListObjectsIter(t.Context(), bucket, mc.ListObjectsOptions{Prefix: key, Recursive: true, WithVersions: true}) {
+		require.NoError(t, o.Err)
+		if o.Key == key {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 const key = "segments/0198c0de-0000-7000-8000-000000000001/0198c0de-0000-7000-8000-000000000002.mp4"

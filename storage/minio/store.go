@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"iter"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -181,9 +183,59 @@ func (s *Store) Remove(ctx context.Context, ref lieciba.MediaRef) error {
 	if err != nil {
 		return err
 	}
-	err = s.destroy(ctx, obj.Ref)
+	return mapLocked(s.destroy(ctx, obj.Ref), ref.Key)
+}
+
+// RemoveAll implements storage.Media, version by version and without bypass.
+// What is locked does not keep the rest: it is reported at the end.
+func (s *Store) RemoveAll(ctx context.Context, key string) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := storage.CheckKey(key); err != nil {
+		return err
+	}
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	var locked error
+	// The prefix also matches longer keys, which come later in the listing.
+	for info := range s.versions(ctx, key) {
+		if info.Err != nil {
+			return mapError(info.Err)
+		}
+		if info.Key != key {
+			break
+		}
+		err := mapLocked(s.destroy(ctx, lieciba.MediaRef{Key: key, Version: info.VersionID}), key)
+		switch lieciba.CodeOf(err) {
+		case "", lieciba.CodeNotFound: // another reaper was first
+		case lieciba.CodeForbidden:
+			locked = err
+		default:
+			return err
+		}
+	}
+	return errors.Join(locked, mapError(ctx.Err()))
+}
+
+// versions lists every version and marker whose key starts with prefix.
+func (s *Store) versions(ctx context.Context, prefix string) iter.Seq[minio.ObjectInfo] {
+	return func(yield func(minio.ObjectInfo) bool) {
+		ctx, cancel := context.WithCancel(ctx) // ends the listing when the caller does
+		defer cancel()
+		for info := range s.client.ListObjectsIter(ctx, s.cfg.Bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, WithVersions: true}) {
+			if !yield(info) {
+				return
+			}
+		}
+	}
+}
+
+// mapLocked is mapError for a deletion: a lock's refusal is CodeForbidden.
+func mapLocked(err error, key string) error {
 	if lockRefusal(err) {
-		return lieciba.Wrap(err, lieciba.CodeForbidden, "%s is locked or held, or this server's account may not delete", ref.Key)
+		return lieciba.Wrap(err, lieciba.CodeForbidden, "%s is locked or held, or this server's account may not delete", key)
 	}
 	return mapError(err)
 }
@@ -210,10 +262,7 @@ func (s *Store) List(ctx context.Context, prefix string, fn func(storage.Object)
 	if prefix != "" && storage.CheckKey(strings.TrimSuffix(prefix, "/")) != nil {
 		return nil // no key starts like that, and a store may refuse to look
 	}
-	ctx, cancel := context.WithCancel(ctx) // ends the listing when fn does
-	defer cancel()
-	list := s.client.ListObjectsIter(ctx, s.cfg.Bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, WithVersions: true})
-	for info := range list {
+	for info := range s.versions(ctx, prefix) {
 		if info.Err != nil {
 			return mapError(info.Err)
 		}

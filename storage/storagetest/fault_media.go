@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"time"
 
 	"lieciba"
 	"lieciba/storage"
@@ -21,9 +22,11 @@ const (
 	MediaRead   MediaStep = "read" // ReadRange
 	MediaOpen   MediaStep = "open"
 	MediaSum    MediaStep = "sum"
-	MediaRemove MediaStep = "remove"
+	MediaRemove MediaStep = "remove" // Remove and RemoveAll
 	MediaList   MediaStep = "list"
 	MediaPing   MediaStep = "ping"
+	MediaHold   MediaStep = "hold" // SetHold
+	MediaLock   MediaStep = "lock" // LockUntil
 )
 
 // FaultMedia wraps a real Media and fails or holds up chosen calls. A call that
@@ -188,6 +191,21 @@ func (f *FaultMedia) Sum(ctx context.Context, ref lieciba.MediaRef) (sum [32]byt
 // Remove implements storage.Media.
 func (f *FaultMedia) Remove(ctx context.Context, ref lieciba.MediaRef) error {
 	return f.run(ctx, MediaRemove, func() error { return f.Media.Remove(ctx, ref) })
+}
+
+// RemoveAll implements storage.Media.
+func (f *FaultMedia) RemoveAll(ctx context.Context, key string) error {
+	return f.run(ctx, MediaRemove, func() error { return f.Media.RemoveAll(ctx, key) })
+}
+
+// SetHold implements storage.Media.
+func (f *FaultMedia) SetHold(ctx context.Context, ref lieciba.MediaRef, on bool) error {
+	return f.run(ctx, MediaHold, func() error { return f.Media.SetHold(ctx, ref, on) })
+}
+
+// LockUntil implements storage.Media.
+func (f *FaultMedia) LockUntil(ctx context.Context, ref lieciba.MediaRef, t time.Time) error {
+	return f.run(ctx, MediaLock, func() error { return f.Media.LockUntil(ctx, ref, t) })
 }
 
 // List implements storage.Media.

@@ -26,6 +26,10 @@ type MediaSetup struct {
 	// Stop makes writes impossible (a dead server, a file system that went
 	// read-only), Start ends that.
 	Stop, Start func(t testing.TB)
+	// Hide puts a delete marker over the key, as anybody with the right could;
+	// Versions counts the versions and markers of a key. nil: it keeps none.
+	Hide     func(t testing.TB, key string)
+	Versions func(t testing.TB, key string) int
 }
 
 // TestMedia runs the contract of storage.Media.
@@ -46,6 +50,8 @@ func TestMedia(t *testing.T, setup func(t *testing.T) MediaSetup) {
 		{"UnsafeKeys", testMediaUnsafeKeys},
 		{"ListInKeyOrder", testMediaList},
 		{"Remove", testMediaRemove},
+		{"RemoveAll", testMediaRemoveAll},
+		{"Locks", testMediaLocks},
 		{"Missing", testMediaMissing},
 		{"Big", testMediaBig},
 		{"SurvivesReopen", testMediaSurvivesReopen},
@@ -313,6 +319,7 @@ func testMediaUnsafeKeys(t *testing.T, s MediaSetup) {
 		_, err = m.Sum(t.Context(), ref)
 		mustCode(t, lieciba.CodeInvalid, err)
 		mustCode(t, lieciba.CodeInvalid, m.Remove(t.Context(), ref))
+		mustCode(t, lieciba.CodeInvalid, m.RemoveAll(t.Context(), key))
 	}
 	require.Empty(t, keys(t, m, "../"))
 	require.Empty(t, keys(t, m, "/"))
@@ -414,6 +421,7 @@ func testMediaOutage(t *testing.T, s MediaSetup) {
 	_, err := m.Put(t.Context(), mediaKey, bytes.NewReader(b), int64(len(b)), sha256.Sum256(b))
 	mustCode(t, lieciba.CodeUnavailable, err)
 	mustCode(t, lieciba.CodeUnavailable, m.Remove(t.Context(), before))
+	mustCode(t, lieciba.CodeUnavailable, m.RemoveAll(t.Context(), before.Key))
 	s.Start(t)
 	require.NoError(t, m.Ping(t.Context()))
 	mustHold(t, m, before, b)
@@ -440,6 +448,14 @@ func testMediaFaults(t *testing.T, s MediaSetup) {
 		_, err = m.Stat(t.Context(), ref)
 		require.Equal(t, i == 0, err == nil)
 		require.NoError(t, m.Remove(t.Context(), ref))
+		mustBeEmpty(t, m)
+
+		ref = put(t, m, mediaKey, b).Ref
+		fail(MediaRemove, 1, Outage())
+		mustCode(t, lieciba.CodeUnavailable, m.RemoveAll(t.Context(), mediaKey))
+		_, err = m.Stat(t.Context(), ref)
+		require.Equal(t, i == 0, err == nil)
+		require.NoError(t, m.RemoveAll(t.Context(), mediaKey))
 		mustBeEmpty(t, m)
 	}
 }
