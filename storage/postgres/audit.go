@@ -7,6 +7,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 const auditColumns = `id, at, who, who_id, act, object, session_id, camera_id, from_at, to_at, outcome, detail, address`
@@ -30,8 +31,11 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e lieciba.AuditEntry) error {
 		ON CONFLICT (id) DO NOTHING`,
 		e.ID, ts(e.At), e.Who, e.WhoID, e.Act, e.Object, idOrNull(e.SessionID), idOrNull(e.CameraID), orNull(e.From), orNull(e.To),
 		e.Outcome, e.Detail, e.Address)
-	if err != nil || n > 0 {
+	if err != nil {
 		return err
+	}
+	if n > 0 {
+		return stageLeaf(ctx, tx, evidence.LeafOfAudit(storage.MicroAudit(e)))
 	}
 	stored, err := one(ctx, tx, "audit entry", scanAudit, selectAudit+`WHERE id = $1`, e.ID)
 	if err != nil {

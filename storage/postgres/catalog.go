@@ -26,7 +26,17 @@ const maxConns = 16
 // Catalog is a storage.Catalog. Safe for concurrent use.
 type Catalog struct{ pool *pgxpool.Pool }
 
-var _ storage.Catalog = (*Catalog)(nil)
+var _ interface {
+	storage.Catalog
+	storage.Acts
+	storage.HashLog
+	storage.Seals
+	storage.Exports
+	storage.Policies
+	storage.Events
+	storage.Holds
+	storage.Deletions
+} = (*Catalog)(nil)
 
 // Open connects to the database of the URL (libpq syntax) and brings its schema
 // up to date; nodes that start together take turns. Errors are those of package
@@ -48,7 +58,11 @@ func Open(ctx context.Context, url string) (*Catalog, error) {
 	if err != nil {
 		return nil, fail(err, "open the catalogue")
 	}
-	return &Catalog{pool: pool}, nil
+	c := &Catalog{pool: pool}
+	if err := c.stageMissing(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // prepare makes a connection keep the promises of package storage: a commit is
@@ -78,15 +92,19 @@ func (c *Catalog) Close() error {
 const attempts = 10
 
 // write runs fn in one transaction, again after a deadlock or a serialization
-// failure.
+// failure; inside of an Act in the act's transaction, which runs again as a whole.
+// An error that fn marks as decided is returned as it was.
 func (c *Catalog) write(ctx context.Context, what string, fn func(tx pgx.Tx) error) error {
+	if a := c.joined(ctx); a != nil {
+		return own(a.step(ctx, fn), what)
+	}
 	var err error
 	for range attempts {
 		if err = c.writeOnce(ctx, fn); !aborted(err) {
 			break
 		}
 	}
-	return fail(err, what)
+	return own(err, what)
 }
 
 func (c *Catalog) writeOnce(ctx context.Context, fn func(tx pgx.Tx) error) (err error) {
@@ -162,12 +180,21 @@ func readOne[T any](ctx context.Context, c *Catalog, what string, scan pgx.RowTo
 	return rows[0], nil
 }
 
+// readList returns nil for no rows.
 func readList[T any](ctx context.Context, c *Catalog, what string, scan pgx.RowToFunc[T], query string, args ...any) (out []T, err error) {
-	err = c.alive(ctx, func() (err error) {
-		out, err = list(ctx, c.pool, scan, query, args...)
+	err = c.read(ctx, what, func(q queryer) (err error) {
+		out, err = list(ctx, q, scan, query, args...)
 		return err
 	})
-	return out, fail(err, "read the "+what)
+	return out, err
+}
+
+// read runs fn on the pool, or inside of the Act that ctx is part of.
+func (c *Catalog) read(ctx context.Context, what string, fn func(q queryer) error) error {
+	if a := c.joined(ctx); a != nil {
+		return fail(a.step(ctx, func(tx pgx.Tx) error { return fn(tx) }), "read the "+what)
+	}
+	return fail(c.alive(ctx, func() error { return fn(c.pool) }), "read the "+what)
 }
 
 // one is readOne inside a transaction.

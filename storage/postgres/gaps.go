@@ -8,6 +8,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 const gapColumns = `id, recording_id, camera_id, node_id, from_at, to_at, cause, detail`
@@ -54,13 +55,24 @@ func (c *Catalog) PutGap(ctx context.Context, g lieciba.Gap) error {
 		}
 		_, err = execTx(ctx, tx, `INSERT INTO gaps (`+gapColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			g.ID, g.RecordingID, g.CameraID, g.NodeID, ts(g.From), orNull(g.To), g.Cause, g.Detail)
-		return err
+		if err != nil || g.Open() {
+			return err
+		}
+		return stageLeaf(ctx, tx, evidence.LeafOfGap(g))
 	})
 }
 
 // CloseGap implements storage.Gaps.
 func (c *Catalog) CloseGap(ctx context.Context, id lieciba.GapID, to time.Time) error {
 	return c.write(ctx, "close a gap", func(tx pgx.Tx) error {
+		found, err := one(ctx, tx, "gap", scanGap, selectGap+`WHERE id = $1`, id)
+		if err != nil {
+			return err
+		}
+		rec, err := lockRecording(ctx, tx, found.RecordingID) // whose it is never changes
+		if err != nil {
+			return err
+		}
 		stored, err := one(ctx, tx, "gap", scanGap, selectGap+`WHERE id = $1 FOR UPDATE`, id)
 		if err != nil {
 			return err
@@ -69,11 +81,15 @@ func (c *Catalog) CloseGap(ctx context.Context, id lieciba.GapID, to time.Time) 
 		if err != nil || !write {
 			return err
 		}
-		if _, err := openRecording(ctx, tx, stored.RecordingID); err != nil {
+		if err := storage.CheckOpen(rec.State); err != nil {
 			return err
 		}
 		_, err = execTx(ctx, tx, `UPDATE gaps SET to_at = $1 WHERE id = $2`, ts(end), id)
-		return err
+		if err != nil || !end.After(stored.From) { // removed: nothing was lost
+			return err
+		}
+		stored.To = end
+		return stageLeaf(ctx, tx, evidence.LeafOfGap(stored))
 	})
 }
 

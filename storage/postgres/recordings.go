@@ -107,6 +107,12 @@ func (c *Catalog) MoveRecording(ctx context.Context, id lieciba.RecordingID, to 
 	})
 }
 
+// setRecordingState is the move of a recording that is locked, by its seal or its deletion.
+func setRecordingState(ctx context.Context, tx pgx.Tx, id lieciba.RecordingID, to lieciba.RecordingState) error {
+	_, err := execTx(ctx, tx, `UPDATE recordings SET state = $1 WHERE id = $2`, to, id)
+	return err
+}
+
 func scanCount(r pgx.CollectableRow) (n int, err error) {
 	err = r.Scan(&n)
 	return n, err

@@ -8,6 +8,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 const segmentColumns = `id, recording_id, camera_id, run_id, node_id, from_at, to_at, size, sha256, init_size, video, audio,
@@ -79,7 +80,10 @@ func (c *Catalog) AddSegment(ctx context.Context, s lieciba.Segment) error {
 				return err
 			}
 		}
-		return insertSegment(ctx, tx, s)
+		if err := insertSegment(ctx, tx, s); err != nil {
+			return err
+		}
+		return stageLeaf(ctx, tx, evidence.LeafOfSegment(s))
 	})
 }
 
@@ -135,13 +139,17 @@ func (c *Catalog) UnverifiedSegments(ctx context.Context, node lieciba.NodeID, l
 	return readList(ctx, c, "segments", scanSegment, selectSegment+whereUnverified, node, limit)
 }
 
-// scanPage is how many segments ScanSegments reads at once.
-const scanPage = 500
+const (
+	// scanPage is how many rows a scan reads at once.
+	scanPage = 500
+	// zeroID is below every ID.
+	zeroID = "00000000-0000-0000-0000-000000000000"
+)
 
 // ScanSegments implements storage.Segments. fn runs outside of any transaction.
 func (c *Catalog) ScanSegments(ctx context.Context, after lieciba.SegmentID, fn func(lieciba.Segment) error) error {
 	if after == "" {
-		after = "00000000-0000-0000-0000-000000000000" // below every ID
+		after = zeroID
 	}
 	for {
 		page, err := readList(ctx, c, "segments", scanWhole, selectWhole+whereAfterID, after, scanPage)

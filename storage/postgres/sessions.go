@@ -30,14 +30,10 @@ const (
 	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE source = $1 AND external_id = $2`
 )
 
-// decided marks an error of decide, which the caller gets as it is.
-type decided struct{ error }
-
 // ChangeSession implements storage.Sessions. decide must not call the Catalog.
 func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 	decide func(current *lieciba.ExamSession) (*lieciba.ExamSession, error), audit *lieciba.AuditEntry) error {
-	var mine decided
-	err := c.write(ctx, "change a session", func(tx pgx.Tx) error {
+	return c.write(ctx, "change a session", func(tx pgx.Tx) error {
 		// The lock holds for a key that has no row yet; the row's own lock keeps
 		// MoveSession out.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(key)); err != nil {
@@ -53,8 +49,7 @@ func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 		}
 		next, err := decide(current)
 		if err != nil {
-			mine = decided{err}
-			return lieciba.Wrap(err, lieciba.CodeOf(err), "refused")
+			return decided{err}
 		}
 		if next != nil {
 			if err := storeSession(ctx, tx, key, current, *next); err != nil {
@@ -66,10 +61,6 @@ func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 		}
 		return appendAudit(ctx, tx, *audit)
 	})
-	if mine.error != nil {
-		return mine.error
-	}
-	return err
 }
 
 // lockOf is the advisory lock of a session's key. Two keys that share one only

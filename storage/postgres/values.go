@@ -67,6 +67,18 @@ func (h hash) Scan(v any) error {
 	return nil
 }
 
+// salt scans the salt of a leaf.
+type salt struct{ s *[16]byte }
+
+func (s salt) Scan(v any) error {
+	b, ok := v.([]byte)
+	if !ok || len(b) != len(s.s) {
+		return lieciba.Errorf(lieciba.CodeCorrupt, "a stored salt is a %T of %d bytes", v, len(b))
+	}
+	copy(s.s[:], b)
+	return nil
+}
+
 // texts is the text[] of a list; never NULL.
 func texts[T ~string](list []T) []string {
 	out := make([]string, len(list))
