@@ -184,4 +184,5 @@ type KeyDetail struct {
 	Key      string `json:"key"`      // note verifier key
 	Previous string `json:"previous"` // "" for the first
 	Reason   string `json:"reason"`
+	Handover string `json:"handover"` // signed note of the previous and the new key over both; "" for the first
 }

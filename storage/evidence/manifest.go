@@ -179,4 +179,5 @@ type Stamps struct {
 type StampToken struct {
 	Authority string `json:"authority"`
 	Token     []byte `json:"token"` // base64
+	Root      []byte `json:"root"`  // DER of the root certificate that the token leads to; trusted only by its hash in Keys.Stamps
 }
