@@ -5,6 +5,21 @@
 // recording, the camera, the session), so that two nodes take turns. A
 // transaction that PostgreSQL aborts as a deadlock or a serialization failure is
 // run again; so is a call that found a dead connection before it did anything.
+//
+// Locks are taken in one order, so that no two methods wait for each other:
+//
+//  1. the advisory lock of a session's key
+//  2. the session's row: its state, events, holds, new exports, and every step of a deletion
+//  3. the recording's row: its window, state, runs, segments, gaps, seal, and every step of a deletion
+//  4. one row of a hold, a deletion, an export, a gap, or rows of segments
+//  5. the policies' advisory lock: alone for a change, shared for a decision that rests on them
+//  6. the sequencer's advisory lock
+//  7. a new row of audit or leaves: another transaction that adds the same one waits
+//
+// Who needs an earlier one to know which row it is reads without a lock what
+// never changes (whose recording it is), locks, and reads again. Only an Act that
+// joins methods in another order can still deadlock: PostgreSQL ends one of the
+// two, and it runs again.
 package postgres
 
 import (

@@ -39,7 +39,7 @@ func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(key)); err != nil {
 			return err
 		}
-		found, err := list(ctx, tx, scanSession, selectSessionByKey+` FOR UPDATE`, key.Source, key.ExternalID)
+		found, err := list(ctx, tx, scanSession, selectSessionByKey+` FOR NO KEY UPDATE`, key.Source, key.ExternalID)
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (c *Catalog) sessionQuery(ctx context.Context, f storage.SessionFilter) (st
 // MoveSession implements storage.Sessions.
 func (c *Catalog) MoveSession(ctx context.Context, id lieciba.SessionID, to lieciba.SessionState) error {
 	return c.write(ctx, "move a session", func(tx pgx.Tx) error {
-		s, err := one(ctx, tx, "session", scanSession, selectSession+` FOR UPDATE`, id)
+		s, err := lockSession(ctx, tx, id)
 		if err != nil {
 			return err
 		}
