@@ -22,7 +22,7 @@ func cosignedText(text []byte, at uint64) []byte {
 type cosignVerifier struct {
 	name string
 	hash uint32
-	key  ed25519.PublicKey
+	key  [ed25519.PublicKeySize]byte
 }
 
 func (v cosignVerifier) Name() string    { return v.name }
@@ -36,7 +36,7 @@ func (v cosignVerifier) Verify(msg, sig []byte) bool {
 	if at == 0 || at > 1<<40 { // no state was kept, or no time that anybody lives to see
 		return false
 	}
-	return ed25519.Verify(v.key, cosignedText(msg, at), sig[8:])
+	return ed25519.Verify(v.key[:], cosignedText(msg, at), sig[8:])
 }
 
 // IsWitness tells a witness's key from a log's.

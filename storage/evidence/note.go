@@ -15,7 +15,8 @@ import (
 	"lieciba"
 )
 
-// Verifier checks the signatures of one key (golang.org/x/mod/sumdb/note).
+// Verifier checks the signatures of one key (golang.org/x/mod/sumdb/note). Those
+// of NewVerifier are comparable.
 type Verifier = note.Verifier
 
 // The signature types of C2SP signed-note that are known here.
@@ -42,9 +43,9 @@ func NewVerifier(vkey string) (Verifier, error) {
 	}
 	switch key[0] {
 	case algEd25519:
-		return noteVerifier{name, keyHash(name, key), ed25519.PublicKey(key[1:])}, nil
+		return noteVerifier{name, keyHash(name, key), [ed25519.PublicKeySize]byte(key[1:])}, nil
 	case algCosigned1:
-		return cosignVerifier{name, keyHash(name, key), ed25519.PublicKey(key[1:])}, nil
+		return cosignVerifier{name, keyHash(name, key), [ed25519.PublicKeySize]byte(key[1:])}, nil
 	}
 	return nil, bad
 }
@@ -66,12 +67,12 @@ func NewVerifiers(vkeys ...string) ([]Verifier, error) {
 type noteVerifier struct {
 	name string
 	hash uint32
-	key  ed25519.PublicKey
+	key  [ed25519.PublicKeySize]byte
 }
 
 func (v noteVerifier) Name() string                { return v.name }
 func (v noteVerifier) KeyHash() uint32             { return v.hash }
-func (v noteVerifier) Verify(msg, sig []byte) bool { return ed25519.Verify(v.key, msg, sig) }
+func (v noteVerifier) Verify(msg, sig []byte) bool { return ed25519.Verify(v.key[:], msg, sig) }
 
 // Signature is one signature line of a Note.
 type Signature struct {
