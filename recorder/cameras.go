@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"lieciba"
@@ -12,10 +13,18 @@ import (
 // the leases that this node has.
 func (r *Recorder) configureStreams(w world) {
 	r.mu.Lock()
-	var gone []*camera
+	var gone []*stream
 	for id, c := range r.cameras {
-		if info, ok := w.cameras[id]; !ok || info.State == lieciba.CameraRetired {
-			gone = append(gone, c)
+		info, ok := w.cameras[id]
+		ok = ok && info.State != lieciba.CameraRetired
+		for role, s := range c.streams {
+			if !ok || !slices.ContainsFunc(info.Streams, func(d lieciba.CameraStream) bool { return d.Role == role }) {
+				gone = append(gone, s)
+				delete(c.streams, role)
+				c.pinned = c.pinned && role != lieciba.StreamMain
+			}
+		}
+		if !ok {
 			delete(r.cameras, id)
 		}
 	}
@@ -56,10 +65,8 @@ func (r *Recorder) configureStreams(w world) {
 			ch.s.hold()
 		}
 	}
-	for _, c := range gone {
-		for _, s := range c.streams {
-			s.remove()
-		}
+	for _, s := range gone {
+		s.remove(ending{cause: lieciba.CauseNotAssigned, detail: "the camera, or its main stream, was taken out of use"})
 	}
 }
 

@@ -27,6 +27,10 @@ type env struct {
 	ensured  sync.Map      // RecordingID → true: its row is in the catalogue
 	corrupt  sync.Map      // RecordingID → true: a file of it could not be used
 
+	// spare hands a verified segment's spool file over to be removed once its leaf
+	// is in the evidence log.
+	spare func(lieciba.Segment)
+
 	gate   gate // owned by measure
 	closed atomic.Pointer[lieciba.GapCause]
 	room   atomic.Int64 // bytes free on the spool's disk

@@ -51,7 +51,8 @@ func (l *leases) renew(ctx context.Context, cameras map[lieciba.CameraID]lieciba
 			continue
 		}
 		err := l.env.bounded(ctx, "release a lease", func(ctx context.Context) error { return cat.ReleaseLease(ctx, id, node) })
-		if err == nil && l.set(id, false) {
+		if err == nil {
+			l.drop(id) // asked for again as soon as it is back
 			changed = true
 		}
 	}
@@ -83,6 +84,12 @@ func (l *leases) set(id lieciba.CameraID, granted bool) bool {
 	old, known := l.state[id]
 	l.state[id] = granted
 	return !known || old != granted
+}
+
+func (l *leases) drop(id lieciba.CameraID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.state, id)
 }
 
 func (l *leases) held() []lieciba.CameraID {

@@ -61,9 +61,7 @@ func (r *Recorder) read(ctx context.Context) (world, error) {
 			w.cameras[c.ID] = c
 		}
 	}
-	w.sessions, err = cat.ListSessions(ctx, storage.SessionFilter{Limit: 1000, Sites: r.env.cfg.Sites,
-		States: []lieciba.SessionState{lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning},
-		Span:   lieciba.Interval{To: now.Add(m.Before + horizon)}})
+	w.sessions, err = r.sessions(ctx, now.Add(m.Before+horizon))
 	if err != nil {
 		return w, err
 	}
@@ -87,6 +85,27 @@ func (r *Recorder) read(ctx context.Context) (world, error) {
 	return w, nil
 }
 
+// sessionPage is how many sessions are read at once.
+const sessionPage = 1000
+
+// sessions reads all that are not over and begin before `until`, in pages. One
+// that is pushed between two pages is seen at the next look.
+func (r *Recorder) sessions(ctx context.Context, until time.Time) (all []lieciba.ExamSession, err error) {
+	f := storage.SessionFilter{Limit: sessionPage, Sites: r.env.cfg.Sites,
+		States: []lieciba.SessionState{lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning},
+		Span:   lieciba.Interval{To: until}}
+	for {
+		page, err := r.env.cfg.Catalog.ListSessions(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, page...); len(page) < f.Limit {
+			return all, nil
+		}
+		f.Before = page[len(page)-1].ID
+	}
+}
+
 // mine reports whether this node is responsible for a site.
 func (r *Recorder) mine(site lieciba.SiteID) bool {
 	return r.env.cfg.Sites == nil || slices.Contains(r.env.cfg.Sites, site)
@@ -100,6 +119,9 @@ func (r *Recorder) pursue(ctx context.Context, w world, wt want, now time.Time) 
 	r.mu.Unlock()
 	wt.plan.held = !r.leases.granted(wt.key.camera)
 	if s != nil {
+		if source := r.stream(wt.key.camera, lieciba.StreamMain); source != nil {
+			s.follow(source)
+		}
 		r.adjust(s, wt.plan)
 		return true
 	}
@@ -158,7 +180,7 @@ func (r *Recorder) start(ctx context.Context, rec lieciba.Recording, p plan, kno
 	stream.hold()
 	r.env.spawn(func() {
 		s.run(r.sinkCtx)
-		stream.release()
+		s.letGo()
 	})
 	r.env.spawn(func() {
 		defer close(s.filed)

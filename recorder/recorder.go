@@ -45,6 +45,9 @@ type Config struct {
 	Secrets func(ctx context.Context, camera lieciba.CameraID) (user, password string, err error)
 	// RequestKeyFrame asks the camera for one, when a connection starts without. Optional.
 	RequestKeyFrame func(ctx context.Context, camera lieciba.CameraID)
+	// Logged reports whether the evidence log holds the segment's leaf: a spool file
+	// is removed only then (invariant 3). Nil: this node has no log to wait for.
+	Logged func(ctx context.Context, id lieciba.SegmentID) (bool, error)
 	// Dial connects to cameras; the allow-list of networks belongs here. Nil: net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Clock reads this server's clocks. Nil: the machine's.
@@ -144,6 +147,7 @@ func New(cfg Config) (*Recorder, error) {
 	r := &Recorder{env: e, leases: &leases{env: e, state: map[lieciba.CameraID]bool{}}, up: &uploader{env: e, batch: uploadBatch},
 		ready: make(chan struct{}), stopped: make(chan struct{}),
 		sinks: map[wantKey]*sink{}, cameras: map[lieciba.CameraID]*camera{}}
+	e.spare = r.up.spare
 	r.ctx, r.cancel[0] = context.WithCancel(context.Background())
 	r.sinkCtx, r.cancel[1] = context.WithCancel(context.Background())
 	r.ledgerCtx, r.cancel[2] = context.WithCancel(context.Background())
@@ -175,7 +179,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 func (r *Recorder) begin(ctx context.Context) error {
 	l := newLedger(r.env, "")
 	r.env.measure()
-	if !l.repeat(ctx, ledgerOp{"last beat", func(ctx context.Context) (err error) {
+	if !l.repeat(ctx, ledgerOp{name: "last beat", do: func(ctx context.Context) (err error) {
 		r.prevLife, err = r.env.cfg.Catalog.LastBeat(ctx, r.env.cfg.Node)
 		return err
 	}}) {
@@ -184,6 +188,11 @@ func (r *Recorder) begin(ctx context.Context) error {
 	if err := r.env.recoverSpool(ctx); err != nil {
 		return err
 	}
+	alive, err := r.env.recoverGaps(ctx)
+	if err != nil {
+		return err
+	}
+	r.prevLife = latest(r.prevLife, alive)
 	r.env.spawn(func() { r.up.run(r.ledgerCtx) })
 	close(r.ready)
 	return nil
@@ -243,14 +252,18 @@ func (r *Recorder) beat(ctx context.Context, now time.Time) {
 	}
 }
 
-// lastLife is when the node that recorded last was alive.
+// lastLife is when the node that recorded last was alive; zero if that is not
+// known: the whole of an open gap is then that node's loss.
 func (r *Recorder) lastLife(ctx context.Context, node lieciba.NodeID) time.Time {
-	if node == r.env.cfg.Node {
-		return r.prevLife
+	at := r.prevLife
+	if node != r.env.cfg.Node {
+		var err error
+		if at, err = r.env.cfg.Catalog.LastBeat(ctx, node); err != nil {
+			return time.Time{}
+		}
 	}
-	at, err := r.env.cfg.Catalog.LastBeat(ctx, node)
-	if err != nil {
-		return time.Time{} // the whole of an open gap is then the other node's loss
+	if at.After(r.env.now()) { // a clock was set back since: it says nothing
+		return time.Time{}
 	}
 	return at
 }
@@ -295,7 +308,7 @@ func (r *Recorder) shutdown() error {
 	r.cancel[0]()
 	for _, c := range cams {
 		for _, s := range c.streams {
-			s.remove()
+			s.remove(ending{cause: lieciba.CauseServerDown, detail: "the server was stopped"})
 		}
 	}
 	patience := time.NewTimer(shutdownPatience)

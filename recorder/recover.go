@@ -15,22 +15,27 @@ import (
 
 // file puts a closed segment on record: its recording and run if they are not
 // there yet, then its own row. The bytes are durable already (invariant 2).
+//
+// What the catalogue will never take (somebody else has the span or the whole
+// recording on record, or it is sealed) is kept aside for a person: the error is
+// the refusal.
 func (e *env) file(ctx context.Context, side sidecar, row lieciba.Segment) error {
-	cat := e.cfg.Catalog
-	if err := e.ensure(ctx, side.Recording); err != nil {
-		return err
-	}
-	if err := cat.PutRun(ctx, side.Run); err != nil {
-		return err
-	}
-	err := cat.AddSegment(ctx, row)
-	if lieciba.CodeOf(err) == lieciba.CodeConflict {
-		// Somebody else has this span on record. The bytes are kept for a person.
-		path := e.spool.path(row.CameraID, row.ID)
-		return errors.Join(err, e.spool.setAside(path))
+	err := e.ensure(ctx, side.Recording)
+	if err == nil {
+		err = e.cfg.Catalog.PutRun(ctx, side.Run)
 	}
 	if err == nil {
+		err = e.cfg.Catalog.AddSegment(ctx, row)
+	}
+	switch {
+	case err == nil:
 		poke(e.uploads)
+		return nil
+	case lieciba.CodeOf(err) != lieciba.CodeConflict && lieciba.CodeOf(err) != lieciba.CodeNotFound && lieciba.CodeOf(err) != lieciba.CodeInvalid:
+		return err
+	}
+	if aside := e.spool.setAside(e.spool.path(row.CameraID, row.ID)); aside != nil {
+		return aside // the refusal comes again with the next try
 	}
 	return err
 }
@@ -59,9 +64,16 @@ func (e *env) recoverFile(ctx context.Context, path string) (to time.Time, err e
 	if _, err := os.Stat(path); torn && errors.Is(err, os.ErrNotExist) {
 		path = final // an earlier try came that far
 	}
-	res, err := segment.RecoverOn(e.spool.disk, path)
+	whole := 0
+	res, err := segment.RecoverOn(e.spool.disk, path, func(t segment.Tail) error {
+		whole = t.Whole
+		return e.keepTail(ctx, path, t)
+	})
+	if whole > 0 {
+		e.corrupt.Store(res.Recording, true)
+	}
 	switch {
-	case errors.Is(err, segment.ErrEmpty) && (res.Recording != "" || res.Size == 0):
+	case errors.Is(err, segment.ErrEmpty) && !res.Behind && (res.Recording != "" || res.Size == 0):
 		e.log.WarnContext(ctx, "a torn segment held nothing whole", "path", path)
 		return to, errors.Join(e.spool.disk.Remove(path), e.spool.disk.Remove(sidecarPath(final)))
 	case lieciba.CodeOf(err) == lieciba.CodeCorrupt:
@@ -90,6 +102,29 @@ func (e *env) recoverFile(ctx context.Context, path string) (to time.Time, err e
 	return res.To, e.file(ctx, side, row)
 }
 
+// keepTail puts what recovery is about to cut off a torn file aside, so that
+// nothing that was once on the disk is thrown away. A full disk must not stop
+// recovery: then a file with whole fragments behind its damage is put aside as
+// a whole (CodeCorrupt), and a torn end, which nobody can decode, is cut.
+func (e *env) keepTail(ctx context.Context, path string, t segment.Tail) error {
+	if t.Blank {
+		return nil
+	}
+	if t.Whole > 0 {
+		e.log.ErrorContext(ctx, "a spool file is damaged in its middle; what stands behind is kept aside", "path", path,
+			"offset", t.Offset, "bytes", t.Size, "whole_fragments", t.Whole)
+	}
+	err := e.spool.keepTail(path, t)
+	switch {
+	case lieciba.CodeOf(err) != lieciba.CodeFull:
+		return err
+	case t.Whole > 0:
+		return lieciba.Wrap(err, lieciba.CodeCorrupt, "the file is damaged in its middle, and there is no room to keep its end apart")
+	}
+	e.log.WarnContext(ctx, "there is no room to keep the torn end of a segment", "path", path, "bytes", t.Size)
+	return nil
+}
+
 // rebuild makes a lost sidecar from the file itself and the catalogue.
 func (e *env) rebuild(ctx context.Context, res segment.Result) (sidecar, error) {
 	rec, err := e.cfg.Catalog.Recording(ctx, res.Recording)
@@ -109,7 +144,7 @@ func (e *env) recoverSpool(ctx context.Context) error {
 	}
 	for _, f := range list {
 		l := newLedger(e, "")
-		if !l.repeat(ctx, ledgerOp{"recovered segment", func(ctx context.Context) error { return e.recoverOne(ctx, f) }}) {
+		if !l.repeat(ctx, ledgerOp{name: "recovered segment", do: func(ctx context.Context) error { return e.recoverOne(ctx, f) }}) {
 			return ctx.Err()
 		}
 	}
@@ -130,7 +165,7 @@ func (e *env) recoverOne(ctx context.Context, f spooled) error {
 	case err != nil:
 		return err
 	case row.State != lieciba.SegmentHashed: // verified, and the crash came before its removal
-		return e.spool.remove(row.CameraID, row.ID)
+		e.spare(row)
 	}
 	return nil
 }

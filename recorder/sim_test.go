@@ -34,6 +34,8 @@ type simCamera struct {
 	link   *simLink
 	opened int
 	sound  bool
+	odd    []byte // sent once, instead of the next frame that is a key frame or not, as oddKey says
+	oddKey bool
 }
 
 func newSimCamera(t testing.TB, width int) *simCamera {
@@ -102,6 +104,9 @@ func (c *simCamera) feed(ctx context.Context, l *simLink, o ingest.Options, h in
 		nals, key := [][]byte{c.p}, n%50 == 0
 		if key {
 			nals = [][]byte{c.sps, c.pps, c.idr}
+		}
+		if c.odd != nil && c.oddKey == key {
+			nals[len(nals)-1], c.odd = c.odd, nil
 		}
 		sound := c.sound
 		c.mu.Unlock()

@@ -33,7 +33,6 @@ func within(list []lieciba.Interval, t time.Time) bool {
 // scheduler changes its plan, status and readers look at it.
 type sink struct {
 	env    *env
-	source *stream
 	ledger *ledger
 	rec    lieciba.Recording
 
@@ -46,8 +45,11 @@ type sink struct {
 	begun bool // the recording's row is, or will be, in the catalogue
 	ended bool // no row follows: the plan can no longer change
 	shown shown
+	next  *stream // held, and to be read from now on; nil: no other than source
+	from  *stream // the newest that follow was given
 
 	// Owned by run.
+	source    *stream
 	reader    *reader
 	scratch   []entry
 	seg       *writing
@@ -74,6 +76,8 @@ type writing struct {
 	lost  int64 // the meter's count at its start
 	size  int64 // bytes that are durable
 	side  sidecar
+
+	refused bool // its last picture could not be stored
 }
 
 // shown is what others may see of a sink.
@@ -87,7 +91,7 @@ type shown struct {
 }
 
 func newSink(e *env, src *stream, rec lieciba.Recording, want plan) *sink {
-	return &sink{env: e, source: src, rec: rec, want: want, ledger: newLedger(e, rec.ID),
+	return &sink{env: e, source: src, from: src, rec: rec, want: want, ledger: newLedger(e, rec.ID),
 		wake: make(chan struct{}, 1), finished: make(chan struct{}), filed: make(chan struct{}), covered: want.window.From, fresh: true}
 }
 
@@ -118,7 +122,7 @@ func (s *sink) run(ctx context.Context) {
 	defer close(s.finished)
 	defer s.ledger.close()
 	s.reader = s.source.hub.attach(true)
-	defer s.reader.detach()
+	defer func() { s.reader.detach() }()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for !s.step(ctx) {
@@ -143,6 +147,7 @@ func (s *sink) step(ctx context.Context) (done bool) {
 	if s.fresh && s.gap == nil && s.seg == nil { // the window may still move
 		s.covered = s.plan().window.From
 	}
+	s.moveOn()
 	entries, overrun := s.reader.take(s.scratch[:0])
 	if overrun {
 		s.closeSegment(time.Time{})
@@ -164,6 +169,53 @@ func (s *sink) step(ctx context.Context) (done bool) {
 		s.idle(lieciba.Micro(s.env.now()))
 	}
 	return s.done
+}
+
+// follow makes the sink read from src, which it then holds, if it does not
+// already: a camera that was taken out of use and came back has other streams.
+func (s *sink) follow(src *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.from == src || s.ended {
+		return
+	}
+	if s.next != nil {
+		s.next.release()
+	}
+	src.hold()
+	s.from, s.next = src, src
+	poke(s.wake)
+}
+
+// moveOn changes over to the stream that follow gave.
+func (s *sink) moveOn() {
+	s.mu.Lock()
+	next := s.next
+	s.next = nil
+	s.mu.Unlock()
+	if next == nil {
+		return
+	}
+	entries, _ := s.reader.take(s.scratch[:0]) // with the reason why the old one ended
+	for _, e := range entries {
+		s.entry(e)
+	}
+	s.pre = nil
+	s.closeSegment(time.Time{})
+	s.reader.detach()
+	s.source.release()
+	s.source, s.reader = next, next.hub.attach(true)
+}
+
+// letGo releases the streams that the sink holds, after run.
+func (s *sink) letGo() {
+	s.source.release()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != nil {
+		s.next.release()
+		s.next = nil
+	}
 }
 
 // afterPanic leaves the segment under way to the code that recovers after a

@@ -74,7 +74,7 @@ func (s *sink) write(f lieciba.Frame) {
 	switch {
 	case err == nil:
 	case lieciba.CodeOf(err) == lieciba.CodeInvalid || lieciba.CodeOf(err) == lieciba.CodeTooLarge:
-		s.show(func(v *shown) { v.dropped++ })
+		s.refused(f, err)
 	default:
 		s.failed(err)
 	}
@@ -82,6 +82,22 @@ func (s *sink) write(f lieciba.Frame) {
 		s.flushed()
 	}
 }
+
+// refused accounts for a frame that no segment can hold. What follows a lost
+// picture depends on it: the loss lasts until the next key frame. Lost sound is
+// counted only; a window is accounted for by its pictures.
+func (s *sink) refused(f lieciba.Frame, cause error) {
+	s.show(func(v *shown) { v.dropped++ })
+	if f.Track != lieciba.TrackVideo {
+		return
+	}
+	s.env.log.Warn("a picture cannot be stored", "camera", s.rec.CameraID, "segment", s.seg.id, "err", cause)
+	s.seg.refused = true
+	s.closeSegment(time.Time{})
+	s.lose(s.covered, lieciba.CauseDecodeError, refusedPicture)
+}
+
+const refusedPicture = "the camera sent a picture that cannot be stored"
 
 // flushed takes note that a fragment is durable.
 func (s *sink) flushed() {
@@ -143,6 +159,10 @@ func (s *sink) closeSegment(end time.Time) {
 	case errors.Is(err, segment.ErrEmpty):
 		s.resume = time.Time{}
 		s.discard(g)
+		if g.refused {
+			s.lose(s.covered, lieciba.CauseDecodeError, refusedPicture)
+			break
+		}
 		s.lose(s.covered, diskCause(err), "nothing of a segment could be written")
 	default:
 		s.env.log.Error("a segment could not be closed; it will be recovered", "camera", s.rec.CameraID, "segment", g.id, "err", err)
@@ -221,7 +241,7 @@ func (s *sink) lose(at time.Time, cause lieciba.GapCause, detail string) {
 	s.gap, s.resume = &open, time.Time{}
 	s.show(func(v *shown) { v.gapSince, v.gapCause = at, cause })
 	reach := s.reach
-	s.ledger.add("gap", func(ctx context.Context) error {
+	s.ledger.addGap("gap", s.rec, gapRow{Gap: &open}, func(ctx context.Context) error {
 		if reach != nil {
 			g.From = latest(g.From, *reach)
 		}
@@ -235,7 +255,7 @@ func (s *sink) closeGap(to time.Time) {
 	s.gap, s.resume = nil, time.Time{}
 	s.covered = latest(s.covered, to)
 	s.show(func(v *shown) { v.gapSince, v.gapCause = time.Time{}, "" })
-	s.ledger.add("gap's end", func(ctx context.Context) error { return s.env.cfg.Catalog.CloseGap(ctx, g.ID, to) })
+	s.ledger.addGap("gap's end", s.rec, gapRow{Close: g.ID, To: to}, func(ctx context.Context) error { return s.env.cfg.Catalog.CloseGap(ctx, g.ID, to) })
 	s.env.log.Info("gap closed", "camera", s.rec.CameraID, "recording", s.rec.ID, "from", g.From, "to", to, "cause", g.Cause)
 }
 

@@ -3,6 +3,7 @@ package recorder
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -22,7 +23,8 @@ import (
 //	CAMERA/SEGMENT.mp4.part   grows
 //	CAMERA/SEGMENT.mp4        closed, on its way to the catalogue and Media
 //	CAMERA/SEGMENT.json       what the file does not know: its recording and run
-//	aside/…                   files that could not be used, kept for a person
+//	aside/…                   files that could not be used, and torn ends, kept for a person
+//	pending/RECORDING.json    gap rows that a catalogue that is away has not taken
 //
 // All names are UUIDs. Safe for concurrent use.
 type spool struct {
@@ -114,7 +116,7 @@ func (s *spool) remove(camera lieciba.CameraID, id lieciba.SegmentID) error {
 // setAside keeps a segment's file that cannot be used where a person finds it,
 // with its sidecar. It does not count as waiting for upload any more.
 func (s *spool) setAside(path string) error {
-	dir := filepath.Join(s.dir, "aside")
+	dir := filepath.Join(s.dir, asideDir)
 	if err := s.disk.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
@@ -133,6 +135,26 @@ func (s *spool) setAside(path string) error {
 	return nil
 }
 
+// keepTail copies the end of the file at path to aside/NAME.tail-OFFSET.
+func (s *spool) keepTail(path string, t segment.Tail) error {
+	if err := s.disk.MkdirAll(filepath.Join(s.dir, asideDir), 0o750); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s.tail-%d", strings.TrimSuffix(filepath.Base(path), segment.PartSuffix), t.Offset)
+	kept := filepath.Join(s.dir, asideDir, name)
+	tmp := kept + durable.TempSuffix
+	if err := s.disk.Remove(tmp); err != nil { // of a try that a crash ended
+		return err
+	}
+	return s.disk.CopyFile(kept, tmp, t, t.Size, 0o640, nil)
+}
+
+// Folders of the spool that hold no segments.
+const (
+	asideDir   = "aside"
+	pendingDir = "pending"
+)
+
 // spooled is a segment's file that was found.
 type spooled struct {
 	path string // as it is, with .part or not
@@ -149,7 +171,7 @@ func (s *spool) files() ([]spooled, error) {
 	}
 	var out []spooled
 	for _, d := range dirs {
-		if !d.IsDir() || d.Name() == "aside" {
+		if !d.IsDir() || d.Name() == asideDir || d.Name() == pendingDir {
 			continue
 		}
 		list, err := s.folder(filepath.Join(s.dir, d.Name()))

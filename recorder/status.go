@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"maps"
 	"time"
 
 	"lieciba"
@@ -35,6 +36,10 @@ func (r *Recorder) CameraStatus(id lieciba.CameraID) (CameraStatus, bool) {
 	now := r.env.now()
 	r.mu.Lock()
 	c := r.cameras[id]
+	streams := map[lieciba.StreamRole]*stream{}
+	if c != nil {
+		maps.Copy(streams, c.streams)
+	}
 	var sinks []*sink
 	for key, s := range r.sinks {
 		if key.camera == id {
@@ -47,10 +52,10 @@ func (r *Recorder) CameraStatus(id lieciba.CameraID) (CameraStatus, bool) {
 	}
 	st := CameraStatus{LastFrameAge: -1, LastDurableAge: -1}
 	st.ClockOffset, st.ClockQuality = c.offset.value(r.env.timeline.Offset())
-	for _, s := range c.streams {
+	for _, s := range streams {
 		st.Viewers += s.hub.viewers()
 	}
-	if s := c.streams[lieciba.StreamMain]; s != nil {
+	if s := streams[lieciba.StreamMain]; s != nil {
 		st.fromStream(s, now)
 	}
 	for _, s := range sinks {

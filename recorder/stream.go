@@ -102,12 +102,14 @@ func (s *stream) halt() {
 	s.puller, s.cancel, s.done = nil, nil, nil
 }
 
-// remove stops the stream for good: feeds end with io.EOF.
-func (s *stream) remove() {
+// remove stops the stream for good: feeds end with io.EOF. why is what its
+// recordings learn.
+func (s *stream) remove(why ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = true
 	if s.puller != nil {
+		s.puller.halted.Store(&why)
 		s.halt()
 	}
 	s.hub.close()

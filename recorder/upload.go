@@ -3,7 +3,6 @@ package recorder
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -27,7 +26,14 @@ type uploader struct {
 	errs    atomic.Int64
 
 	mu     sync.Mutex
-	unsure map[lieciba.SegmentID]lieciba.CameraID // verified perhaps, and still in the spool
+	spares map[lieciba.SegmentID]spareFile // still in the spool
+}
+
+// spareFile is a spool file that may be removed as soon as its segment is known
+// to be verified and logged.
+type spareFile struct {
+	camera   lieciba.CameraID
+	verified bool // on record
 }
 
 // uploadBatch is how many segments are taken on at a time.
@@ -154,45 +160,90 @@ func (u *uploader) upload(ctx context.Context, s lieciba.Segment) error {
 		return lieciba.Errorf(lieciba.CodeCorrupt, "segment %s reads back from the store with other bytes", s.ID)
 	}
 	err = e.bounded(ctx, "verify a segment", func(ctx context.Context) error { return e.cfg.Catalog.VerifySegment(ctx, s.ID, obj.Ref) })
-	if err == nil {
-		err = e.spool.remove(s.CameraID, s.ID)
-	}
 	if err != nil {
-		u.doubt(s)
+		u.keep(s.ID, spareFile{camera: s.CameraID}) // it may have taken effect
+		return err
 	}
-	return err
+	return u.clear(ctx, s.ID, spareFile{camera: s.CameraID, verified: true})
 }
 
-// doubt notes a segment whose last steps failed: they may have taken effect.
-func (u *uploader) doubt(s lieciba.Segment) {
+// spare takes over the spool file of a segment that is verified by its row.
+func (u *uploader) spare(s lieciba.Segment) {
+	u.keep(s.ID, spareFile{camera: s.CameraID, verified: true})
+}
+
+func (u *uploader) keep(id lieciba.SegmentID, f spareFile) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.unsure == nil {
-		u.unsure = map[lieciba.SegmentID]lieciba.CameraID{}
+	if u.spares == nil {
+		u.spares = map[lieciba.SegmentID]spareFile{}
 	}
-	u.unsure[s.ID] = s.CameraID
+	u.spares[id] = f
 }
 
-// sweep removes from the spool what turned out to be verified.
-func (u *uploader) sweep(ctx context.Context) error {
-	u.mu.Lock()
-	list := maps.Clone(u.unsure)
-	u.mu.Unlock()
-	for id, camera := range list {
-		var row lieciba.Segment
-		err := u.env.bounded(ctx, "read a segment", func(ctx context.Context) (err error) {
-			row, err = u.env.cfg.Catalog.Segment(ctx, id)
+// clear removes a spare file, if its segment is verified and in the evidence
+// log (invariant 3); else the file is kept for the next sweep. A log that does
+// not answer is no error: uploads go on without it.
+func (u *uploader) clear(ctx context.Context, id lieciba.SegmentID, f spareFile) error {
+	logged := true
+	if u.env.cfg.Logged != nil {
+		err := u.env.bounded(ctx, "ask the evidence log", func(ctx context.Context) (err error) {
+			logged, err = u.env.cfg.Logged(ctx, id)
 			return err
 		})
-		if err == nil && row.State != lieciba.SegmentHashed {
-			err = u.env.spool.remove(camera, id)
-		}
 		if err != nil {
+			u.env.log.DebugContext(ctx, "the evidence log cannot be asked for a segment", "segment", id, "err", err)
+			logged = false
+		}
+	}
+	if !logged {
+		u.keep(id, f)
+		return nil
+	}
+	if err := u.env.spool.remove(f.camera, id); err != nil {
+		u.keep(id, f)
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.spares, id)
+	return nil
+}
+
+// sweepBatch is how many spare files are looked at in one sweep.
+const sweepBatch = 200
+
+// sweep removes from the spool what turned out to be verified and logged.
+func (u *uploader) sweep(ctx context.Context) error {
+	u.mu.Lock()
+	list := make(map[lieciba.SegmentID]spareFile, sweepBatch)
+	for id, f := range u.spares { // in no order: none waits for ever behind others
+		if list[id] = f; len(list) == sweepBatch {
+			break
+		}
+	}
+	u.mu.Unlock()
+	for id, f := range list {
+		if !f.verified {
+			var row lieciba.Segment
+			err := u.env.bounded(ctx, "read a segment", func(ctx context.Context) (err error) {
+				row, err = u.env.cfg.Catalog.Segment(ctx, id)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if row.State == lieciba.SegmentHashed { // it had not: it is uploaded again
+				u.mu.Lock()
+				delete(u.spares, id)
+				u.mu.Unlock()
+				continue
+			}
+			f.verified = true
+		}
+		if err := u.clear(ctx, id, f); err != nil {
 			return err
 		}
-		u.mu.Lock()
-		delete(u.unsure, id)
-		u.mu.Unlock()
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ type Result struct {
 	Fragments    []lieciba.Fragment
 	DroppedAudio int   // sound frames that Writer refused because they lie before From
 	Cut          int64 // bytes of a torn tail that Recover removed
+	Behind       bool  // with ErrEmpty: something stands behind the head, damaged or torn
 }
 
 // Segment returns the catalogue row for the file. Its State is hashed; what the

@@ -115,7 +115,7 @@ func FuzzRecover(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r, err := RecoverOn(unsynced, path)
+		r, err := RecoverOn(unsynced, path, nil)
 		if err != nil {
 			left, readErr := os.ReadFile(path)
 			if readErr != nil {
@@ -126,7 +126,7 @@ func FuzzRecover(f *testing.F) {
 			}
 			return
 		}
-		again, err := RecoverOn(unsynced, r.Path)
+		again, err := RecoverOn(unsynced, r.Path, nil)
 		if err != nil {
 			t.Fatalf("the recovered segment does not read: %v", err)
 		}

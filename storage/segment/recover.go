@@ -165,11 +165,13 @@ func readFull(r io.ReaderAt, p []byte, off int64) error {
 // and never changed; CodeCorrupt if a byte of it is not as Close left it.
 //
 // Without one whole fragment the error is ErrEmpty, the file stays, and the
-// Result has the size, and the IDs and the format if the head could be read.
-func Recover(path string) (Result, error) { return RecoverOn(durable.OS, path) }
+// Result has the size, and the IDs and the format if the head could be read;
+// Behind is then whether anything stands behind the head.
+func Recover(path string) (Result, error) { return RecoverOn(durable.OS, path, nil) }
 
-// RecoverOn is Recover on a disk other than durable.OS.
-func RecoverOn(disk *durable.Disk, path string) (Result, error) {
+// RecoverOn is Recover on a disk other than durable.OS. keep, if not nil, gets
+// what is about to be cut off; its error is returned and nothing is cut.
+func RecoverOn(disk *durable.Disk, path string, keep Keep) (Result, error) {
 	file, err := disk.OpenFile(path)
 	if err != nil {
 		return Result{}, err
@@ -184,11 +186,13 @@ func RecoverOn(disk *durable.Disk, path string) (Result, error) {
 	}
 	r := Result{IDs: x.IDs, Path: path, Format: x.Format, From: x.From, To: x.From, Size: file.Size(), InitSize: x.Init.Size}
 	if err != nil {
-		return r, errors.Join(err, file.Close())
+		empty, blankErr := blank(file, x.End, file.Size())
+		r.Behind = !empty && x.Recording != ""
+		return r, errors.Join(err, blankErr, file.Close())
 	}
 	cut := file.Size() - x.End
 	if cut > 0 {
-		if err := file.Truncate(x.End); err != nil {
+		if err := x.cut(file, keep); err != nil {
 			return r, errors.Join(err, file.Close())
 		}
 	}
@@ -200,4 +204,18 @@ func RecoverOn(disk *durable.Disk, path string) (Result, error) {
 	r, err = f.finish(x.Until)
 	r.Cut = cut
 	return r, err
+}
+
+// cut takes off what is behind the last whole fragment, once it is kept.
+func (x *Index) cut(file *durable.File, keep Keep) error {
+	if keep != nil {
+		t, err := x.behind(file, file.Size())
+		if err == nil {
+			err = keep(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return file.Truncate(x.End)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -47,7 +49,7 @@ func recoverBytes(t testing.TB, dir string, raw []byte) (Result, error) {
 	t.Helper()
 	path := filepath.Join(dir, "t.mp4"+PartSuffix)
 	require.NoError(t, os.WriteFile(path, raw, 0o600))
-	r, err := RecoverOn(unsynced, path)
+	r, err := RecoverOn(unsynced, path, nil)
 	if err != nil {
 		left, readErr := os.ReadFile(path)
 		require.NoError(t, readErr, "the file stays")
@@ -190,7 +192,7 @@ func TestClosedSegmentIsNeverChanged(t *testing.T) {
 	}
 	for i, b := range damaged {
 		require.NoError(t, os.WriteFile(path, b, 0o600))
-		got, err := RecoverOn(unsynced, path)
+		got, err := RecoverOn(unsynced, path, nil)
 		if err == nil { // IDs and format are what nothing else in the file proves
 			require.NotEqual(t, r.SHA256, got.SHA256)
 			same := r.IDs == got.IDs && reflect.DeepEqual(r.Format, got.Format) && r.From.Equal(got.From)
@@ -237,5 +239,58 @@ func TestScanRefusesOthers(t *testing.T) {
 func restamp(b []byte) {
 	if p, err := locate(b); err == nil {
 		binary.BigEndian.PutUint32(b[p.crcAt:], p.sum(b))
+	}
+}
+
+// TestTailIsKept: damage in the middle of a torn file cuts off whole fragments.
+// All that is cut is handed over first, and it is told how much of it is whole.
+func TestTailIsKept(t *testing.T) {
+	raw, frags := torn(t, true)
+	path := filepath.Join(t.TempDir(), "t.mp4"+PartSuffix)
+	for _, c := range []struct {
+		name  string
+		at    int64 // the damaged byte
+		whole int
+	}{{"first byte of the second", frags[1].Offset, 1}, {"payload of the second", frags[2].Offset - 5, 1}, {"payload of the last", int64(len(raw)) - 5, 0}} {
+		damaged := bytes.Clone(raw)
+		damaged[c.at] ^= 0xff
+		require.NoError(t, os.WriteFile(path, damaged, 0o600))
+		var kept []byte
+		var tail Tail
+		keep := func(x Tail) (err error) {
+			tail = x
+			kept, err = io.ReadAll(x)
+			return err
+		}
+		_, err := RecoverOn(unsynced, path, func(Tail) error { return errors.New("no room") })
+		require.ErrorContains(t, err, "no room", c.name)
+		left, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, damaged, left, "nothing is cut that was not kept")
+
+		r, err := RecoverOn(unsynced, path, keep)
+		require.NoError(t, err, c.name)
+		require.Equal(t, c.whole, tail.Whole, c.name)
+		require.Equal(t, r.Size, tail.Offset)
+		require.Equal(t, r.Cut, tail.Size)
+		require.Equal(t, damaged[r.Size:], kept, c.name)
+	}
+}
+
+// TestTailIsSearchedInChunks: a fragment is found wherever it stands in the
+// chunks that are read.
+func TestTailIsSearchedInChunks(t *testing.T) {
+	raw, frags := torn(t, false)
+	f := frags[1]
+	for _, gap := range []int64{0, 1, tailChunk - 8, tailChunk - 7, tailChunk - 5, tailChunk - 4, tailChunk - 1, tailChunk, 2*tailChunk + 3} {
+		b := append(bytes.Clone(raw[:f.Offset]), 0xff)
+		b = append(b, bytes.Repeat([]byte{0xff}, int(gap))...)
+		b = append(b, raw[f.Offset:f.Offset+f.Size]...)
+		x, err := Scan(bytes.NewReader(b), int64(len(b)))
+		require.NoError(t, err)
+		require.Equal(t, f.Offset, x.End)
+		tail, err := x.behind(bytes.NewReader(b), int64(len(b)))
+		require.NoError(t, err)
+		require.Equal(t, 1, tail.Whole, "%d bytes of noise", gap)
 	}
 }
