@@ -6,6 +6,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 const auditColumns = `id, at, who, who_id, act, object, session_id, camera_id, from_at, to_at, outcome, detail, address`
@@ -28,8 +29,11 @@ func appendAudit(ctx context.Context, tx *sql.Tx, e lieciba.AuditEntry) error {
 		ON CONFLICT (id) DO NOTHING`,
 		e.ID, us(e.At), e.Who, e.WhoID, e.Act, e.Object, e.SessionID, e.CameraID, usOrNull(e.From), usOrNull(e.To),
 		e.Outcome, e.Detail, e.Address)
-	if err != nil || n > 0 {
+	if err != nil {
 		return err
+	}
+	if n > 0 {
+		return stageLeaf(ctx, tx, evidence.LeafOfAudit(e))
 	}
 	stored, err := one(ctx, tx, "audit entry", scanAudit, selectAudit+`WHERE id = ?`, e.ID)
 	if err != nil {

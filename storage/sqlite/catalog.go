@@ -10,10 +10,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,16 +19,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
 
 	"lieciba"
 	"lieciba/storage"
 	"lieciba/storage/durable"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // The wait for another process that writes the same file: SQLite's own wait
 // cannot be interrupted, so it is short, and repeated while ctx lasts.
@@ -78,7 +72,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Catalog, error) {
 	n := max(4, runtime.GOMAXPROCS(0))
 	c.readers.SetMaxOpenConns(n)
 	c.readers.SetMaxIdleConns(n)
-	if err := migrate(ctx, c.writer); err != nil {
+	if err := c.migrate(ctx); err != nil {
 		return nil, errors.Join(fail(err, "bring the catalogue's schema up to date"), c.Close())
 	}
 	return c, nil
@@ -103,29 +97,6 @@ func dsn(path string) string {
 		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds())
 }
 
-// migrate applies the missing migrations, each in its own transaction. When two
-// processes meet here one of them finds its work done and looks again.
-func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	for attempt := 0; ; attempt++ {
-		p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithDisableGlobalRegistry(true))
-		if err != nil {
-			return err
-		}
-		_, err = p.Up(ctx)
-		tries := 3
-		if busy(err) {
-			tries = busyTries
-		}
-		if err == nil || attempt >= tries || ctx.Err() != nil {
-			return err
-		}
-	}
-}
-
 // Name is "sqlite".
 func (c *Catalog) Name() string { return "sqlite" }
 
@@ -142,12 +113,17 @@ func (c *Catalog) Close() error {
 	return fail(errors.Join(c.readers.Close(), c.writer.Close()), "close the catalogue")
 }
 
-// write runs fn in one transaction that excludes every other write.
+// write runs fn in one transaction that excludes every other write; inside of an
+// Act in the act's transaction. An error that fn marks as decided is returned as
+// it was.
 func (c *Catalog) write(ctx context.Context, what string, fn func(tx *sql.Tx) error) (err error) {
 	if err := c.gate.enter(); err != nil {
 		return err
 	}
 	defer c.gate.leave()
+	if a := c.joined(ctx); a != nil {
+		return own(a.step(ctx, fn), what)
+	}
 	tx, err := c.begin(ctx)
 	if err != nil {
 		return fail(err, what)
@@ -158,7 +134,7 @@ func (c *Catalog) write(ctx context.Context, what string, fn func(tx *sql.Tx) er
 		}
 	}()
 	if err := fn(tx); err != nil {
-		return fail(err, what)
+		return own(err, what)
 	}
 	return fail(tx.Commit(), what)
 }
@@ -207,12 +183,20 @@ func readOne[T any](ctx context.Context, c *Catalog, what string, scan func(row)
 	return list[0], nil
 }
 
+// readList returns nil for no rows. It reads inside of the Act that ctx is part of.
 func readList[T any](ctx context.Context, c *Catalog, what string, scan func(row) (T, error), query string, args ...any) ([]T, error) {
 	if err := c.gate.enter(); err != nil {
 		return nil, err
 	}
 	defer c.gate.leave()
-	list, err := list(ctx, c.readers, scan, query, args...)
+	var from queryer = c.readers
+	if a := c.joined(ctx); a != nil {
+		if err := a.usable(); err != nil {
+			return nil, err
+		}
+		from = a.tx
+	}
+	list, err := list(ctx, from, scan, query, args...)
 	return list, fail(err, "read the "+what)
 }
 

@@ -23,3 +23,14 @@ func TestCatalog(t *testing.T) {
 		}
 	})
 }
+
+var _ interface {
+	storage.Acts
+	storage.HashLog
+	storage.Seals
+	storage.Exports
+	storage.Policies
+	storage.Events
+	storage.Holds
+	storage.Deletions
+} = (*Catalog)(nil)

@@ -7,6 +7,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 const gapColumns = `id, recording_id, camera_id, node_id, from_at, to_at, cause, detail`
@@ -17,6 +18,9 @@ func scanGap(r row) (g lieciba.Gap, err error) {
 }
 
 const selectGap = `SELECT ` + gapColumns + ` FROM gaps `
+
+// whereGaps selects a recording's gaps by time.
+const whereGaps = `WHERE recording_id = ? AND ` + live + ` ORDER BY from_at`
 
 // live leaves out the gaps that were removed.
 const live = `(to_at IS NULL OR to_at > from_at)`
@@ -49,7 +53,10 @@ func (c *Catalog) PutGap(ctx context.Context, g lieciba.Gap) error {
 		}
 		_, err = execTx(ctx, tx, `INSERT INTO gaps (`+gapColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			g.ID, g.RecordingID, g.CameraID, g.NodeID, us(g.From), usOrNull(g.To), g.Cause, g.Detail)
-		return err
+		if err != nil || g.Open() {
+			return err
+		}
+		return stageLeaf(ctx, tx, evidence.LeafOfGap(g))
 	})
 }
 
@@ -68,13 +75,17 @@ func (c *Catalog) CloseGap(ctx context.Context, id lieciba.GapID, to time.Time) 
 			return err
 		}
 		_, err = execTx(ctx, tx, `UPDATE gaps SET to_at = ? WHERE id = ?`, us(end), id)
-		return err
+		if err != nil || !end.After(stored.From) {
+			return err
+		}
+		stored.To = end
+		return stageLeaf(ctx, tx, evidence.LeafOfGap(stored))
 	})
 }
 
 // RecordingGaps implements storage.Gaps.
 func (c *Catalog) RecordingGaps(ctx context.Context, rec lieciba.RecordingID) ([]lieciba.Gap, error) {
-	return readList(ctx, c, "gaps", scanGap, selectGap+`WHERE recording_id = ? AND `+live+` ORDER BY from_at`, rec)
+	return readList(ctx, c, "gaps", scanGap, selectGap+whereGaps, rec)
 }
 
 // OpenGaps implements storage.Gaps.

@@ -7,6 +7,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 const segmentColumns = `id, recording_id, camera_id, run_id, node_id, from_at, to_at, size, sha256, init_size, video, audio,
@@ -74,7 +75,10 @@ func (c *Catalog) AddSegment(ctx context.Context, s lieciba.Segment) error {
 				return err
 			}
 		}
-		return insertSegment(ctx, tx, s)
+		if err := insertSegment(ctx, tx, s); err != nil {
+			return err
+		}
+		return stageLeaf(ctx, tx, evidence.LeafOfSegment(s))
 	})
 }
 

@@ -28,14 +28,10 @@ const (
 	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE source = ? AND external_id = ?`
 )
 
-// decided marks an error of decide, which the caller gets as it is.
-type decided struct{ error }
-
 // ChangeSession implements storage.Sessions. decide must not call the Catalog.
 func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 	decide func(current *lieciba.ExamSession) (*lieciba.ExamSession, error), audit *lieciba.AuditEntry) error {
-	var mine decided
-	err := c.write(ctx, "change a session", func(tx *sql.Tx) error {
+	return c.write(ctx, "change a session", func(tx *sql.Tx) error {
 		found, err := list(ctx, tx, scanSession, selectSessionByKey, key.Source, key.ExternalID)
 		if err != nil {
 			return err
@@ -46,8 +42,7 @@ func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 		}
 		next, err := decide(current)
 		if err != nil {
-			mine = decided{err}
-			return lieciba.Wrap(err, lieciba.CodeOf(err), "refused")
+			return decided{err}
 		}
 		if next != nil {
 			if err := storeSession(ctx, tx, key, current, *next); err != nil {
@@ -59,10 +54,6 @@ func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 		}
 		return appendAudit(ctx, tx, *audit)
 	})
-	if mine.error != nil {
-		return mine.error
-	}
-	return err
 }
 
 func storeSession(ctx context.Context, tx *sql.Tx, key lieciba.SessionKey, current *lieciba.ExamSession, s lieciba.ExamSession) error {
@@ -149,9 +140,13 @@ func (c *Catalog) MoveSession(ctx context.Context, id lieciba.SessionID, to liec
 		if err := lieciba.MoveSession(s.State, to); err != nil {
 			return err
 		}
-		_, err = execTx(ctx, tx, `UPDATE sessions SET state = ? WHERE id = ?`, to, id)
-		return err
+		return setSessionState(ctx, tx, id, to)
 	})
+}
+
+func setSessionState(ctx context.Context, tx *sql.Tx, id lieciba.SessionID, to lieciba.SessionState) error {
+	_, err := execTx(ctx, tx, `UPDATE sessions SET state = ? WHERE id = ?`, to, id)
+	return err
 }
 
 // where collects the conditions of a query.
