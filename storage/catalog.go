@@ -30,6 +30,14 @@ type Catalog interface {
 	Leases
 	Accounts
 	Audit
+	Acts
+	HashLog
+	Seals
+	Exports
+	Policies
+	Events
+	Holds
+	Deletions
 
 	// Name tells which database this is, for reports: "sqlite" or "postgres".
 	Name() string
