@@ -23,27 +23,40 @@ import (
 )
 
 // A picture that no segment can hold is a loss with a cause, wherever it comes:
-// inside a GOP, or as the key frame that a segment would start with.
+// inside a GOP, as the key frame that a segment would start with, or as that of
+// the GOP that reaches over the window's start.
 func TestPictureThatCannotBeStoredIsAGap(t *testing.T) {
-	for _, key := range []bool{false, true} {
+	for _, c := range []struct {
+		key  bool
+		when time.Duration
+	}{{false, 30 * time.Second}, {true, 30 * time.Second}, {true, -2500 * time.Millisecond}} {
 		sim(t, 1, func(t *testing.T, h *house) {
 			h.tune = func(c *Config) { c.SegmentLength = 2 * time.Second } // each key frame starts a segment
+			cat := storagetest.NewFaultCatalog(h.catalog)
+			h.wrap = func(storage.Catalog) storage.Catalog { return cat }
 			h.start()
 			cam := h.sims[h.cameras[0].Streams[0].URL]
 			begin := time.Now().Add(12 * time.Second)
 			id := h.session(h.rooms[0], begin, begin.Add(2*time.Minute), nil)
-			at(begin.Add(30 * time.Second))
+			at(begin.Add(c.when))
 			huge := make([]byte, 17<<20)
 			cam.mu.Lock()
 			huge[0] = cam.p[0]
-			if key {
+			if c.key {
 				huge[0] = cam.idr[0]
 			}
-			cam.odd, cam.oddKey = huge, key
+			cam.odd, cam.oddKey = huge, c.key
 			cam.mu.Unlock()
 			at(begin.Add(4 * time.Minute))
 			x := h.only(id)
 			require.Equal(t, []lieciba.GapCause{lieciba.CauseDecodeError}, causes(x))
+			puts := 0
+			for _, w := range cat.Writes() {
+				if w.Method == "PutGap" {
+					puts++
+				}
+			}
+			require.Equal(t, 1, puts, "the disk is never blamed, not for a moment")
 			require.Positive(t, x.cover.Missing)
 			require.LessOrEqual(t, x.cover.Missing, 2100*time.Millisecond, "until the next key frame")
 			require.Equal(t, lieciba.RecordingComplete, x.State)
