@@ -41,6 +41,8 @@ type Config struct {
 	// ReadOnly makes no bucket and no proof: WriteOnce is false, and Put and
 	// Remove are CodeForbidden.
 	ReadOnly bool
+
+	token string // of a temporary account, for tests
 }
 
 // String names the store without its keys.

@@ -22,16 +22,23 @@ type laxStore struct {
 	refuse  bool // says no to every deletion, also of free versions
 	deletes bool // refuses, and destroys nevertheless
 	noLock  bool // does not know object lock
+	// One kind of lock is enforced, or both.
+	enforceRetention, enforceHolds bool
 
-	mu      sync.Mutex
-	objects map[string]bool
+	mu             sync.Mutex
+	objects        map[string]bool
+	retained, held map[string]bool
 }
 
 func (l *laxStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
 		panic(err)
+	}
+	if l.held == nil {
+		l.retained, l.held = map[string]bool{}, map[string]bool{}
 	}
 	q, isObject := r.URL.Query(), strings.Count(strings.Trim(r.URL.Path, "/"), "/") > 0
 	switch {
@@ -44,8 +51,11 @@ func (l *laxStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>`)
 	case q.Has("versions"):
 		fmt.Fprint(w, `<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>`)
-	case r.Method == http.MethodPut && isObject && !q.Has("legal-hold"):
+	case r.Method == http.MethodPut && q.Has("legal-hold"):
+		l.held[r.URL.Path] = strings.Contains(string(body), ">ON<")
+	case r.Method == http.MethodPut && isObject:
 		l.objects[r.URL.Path] = true
+		l.retained[r.URL.Path] = r.Header.Get("X-Amz-Object-Lock-Mode") != ""
 		w.Header().Set("x-amz-version-id", "v1")
 		w.Header().Set("ETag", `"e"`)
 	case r.Method == http.MethodDelete:
@@ -60,15 +70,19 @@ func (l *laxStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l *laxStore) remove(w http.ResponseWriter, path string) {
-	if !l.refuse || l.deletes {
+	if (!l.refuse || l.deletes) && !l.locked(path) {
 		delete(l.objects, path)
 	}
-	if l.refuse || l.deletes {
+	if l.refuse || l.deletes || l.locked(path) {
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, `<Error><Code>AccessDenied</Code><Message>no</Message></Error>`)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (l *laxStore) locked(path string) bool {
+	return l.enforceHolds && l.held[path] || l.enforceRetention && l.retained[path]
 }
 
 func TestStoresThatDoNotEnforceLocksAreNotWriteOnce(t *testing.T) {

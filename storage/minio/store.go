@@ -60,7 +60,7 @@ func openAt(ctx context.Context, cfg Config, now func() time.Time) (*Store, erro
 	cfg = cfg.withDefaults()
 	s := &Store{cfg: cfg, transport: newTransport(3 * cfg.Timeout), now: now, prepare: make(chan struct{}, 1)}
 	client, err := minio.New(cfg.Endpoint, &minio.Options{
-		Creds:           credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
+		Creds:           credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, cfg.token),
 		Secure:          cfg.Secure,
 		Region:          cfg.Region,
 		Transport:       s.transport,
