@@ -26,6 +26,7 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Run an exam site of simulated cameras: found, recorded, watched."`
 	Discover discoverCmd `cmd:"" help:"Look for ONVIF cameras and print what answers."`
 	Fsck     fsckCmd     `cmd:"" help:"Prove that nothing is missing and nothing was altered in catalogue and store."`
+	Verify   verifyCmd   `cmd:"" help:"Judge an evidence package offline: complete, altered or unverifiable."`
 	User     userCmd     `cmd:"" help:"Local accounts."`
 	Token    tokenCmd    `cmd:"" help:"Tokens of machines, such as the citizenship system."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -47,7 +48,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run is main without the process: 0 for success, 1 for a failure, 2 for wrong usage.
+// run is main without the process: 0 for success, 1 for a failure, 2 for wrong
+// usage, or the command's own exitStatus.
 func run(env environment, args []string) int {
 	exit := -1
 	parser, err := kong.New(&cli{}, kong.Name("lieciba"), kong.UsageOnError(),
@@ -62,9 +64,13 @@ func run(env environment, args []string) int {
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(env.stderr, "lieciba: %v\n", err)
-		return 2
+		return usageStatus(args)
 	}
 	if err := parsed.Run(env); err != nil {
+		var status exitStatus
+		if errors.As(err, &status) {
+			return int(status)
+		}
 		_, _ = fmt.Fprintf(env.stderr, "lieciba: %v\n", plain(err))
 		return 1
 	}
