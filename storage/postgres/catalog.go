@@ -41,17 +41,7 @@ const maxConns = 16
 // Catalog is a storage.Catalog. Safe for concurrent use.
 type Catalog struct{ pool *pgxpool.Pool }
 
-var _ interface {
-	storage.Catalog
-	storage.Acts
-	storage.HashLog
-	storage.Seals
-	storage.Exports
-	storage.Policies
-	storage.Events
-	storage.Holds
-	storage.Deletions
-} = (*Catalog)(nil)
+var _ storage.Catalog = (*Catalog)(nil)
 
 // Open connects to the database of the URL (libpq syntax) and brings its schema
 // up to date; nodes that start together take turns. Errors are those of package
@@ -62,6 +52,10 @@ func Open(ctx context.Context, url string) (*Catalog, error) {
 		return nil, &lieciba.Error{Code: lieciba.CodeInvalid, Field: "catalog.url", // the cause may hold the URL
 			Message: "is not a PostgreSQL URL such as postgres://user:password@host:5432/lieciba"}
 	}
+	return open(ctx, cfg)
+}
+
+func open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
 	if _, set := cfg.ConnConfig.RuntimeParams["pool_max_conns"]; !set && cfg.MaxConns < maxConns {
 		cfg.MaxConns = maxConns
 	}

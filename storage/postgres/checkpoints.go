@@ -20,10 +20,11 @@ func (c *Catalog) NewestCheckpoint(ctx context.Context) (lieciba.Checkpoint, err
 	return readOne(ctx, c, "checkpoint", scanCheckpoint, selectNewest)
 }
 
+const selectCheckpoints = `SELECT ` + checkpointColumns + ` FROM checkpoints WHERE size > $1 ORDER BY size LIMIT $2`
+
 // Checkpoints implements storage.HashLog.
 func (c *Catalog) Checkpoints(ctx context.Context, after int64) ([]lieciba.Checkpoint, error) {
-	return readList(ctx, c, "checkpoints", scanCheckpoint,
-		`SELECT `+checkpointColumns+` FROM checkpoints WHERE size > $1 ORDER BY size LIMIT $2`, after, maxPage)
+	return readList(ctx, c, "checkpoints", scanCheckpoint, selectCheckpoints, after, maxPage)
 }
 
 const cosignatureColumns = `size, witness, at, line`

@@ -103,9 +103,9 @@ func (c *Catalog) ClaimSegments(ctx context.Context, id lieciba.DeletionID, max 
 				return err
 			}
 		}
-		if claim {
+		if claim && max > 0 {
 			_, err := execTx(ctx, tx, `UPDATE segments SET state = $1 WHERE id IN (
-				SELECT id FROM segments WHERE recording_id = $2 AND state NOT IN ('deleting', 'deleted') ORDER BY from_at LIMIT $3)`,
+				SELECT id FROM segments WHERE recording_id = $2 AND state = 'verified' ORDER BY from_at LIMIT $3)`,
 				lieciba.SegmentDeleting, d.RecordingID, max)
 			if err != nil {
 				return err

@@ -77,7 +77,7 @@ func readFacts(ctx context.Context, tx pgx.Tx, id lieciba.RecordingID) (f liecib
 		return f, err
 	}
 	f.Exports, err = list(ctx, tx, scanExport, selectExport+`WHERE session_id = $1 AND state IN ('requested', 'building', 'failed')
-		ORDER BY requested_at DESC, id DESC`, s)
+		ORDER BY requested_at, id`, s)
 	if err != nil {
 		return f, err
 	}

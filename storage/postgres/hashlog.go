@@ -82,7 +82,7 @@ func (c *Catalog) Sequence(ctx context.Context, limit int,
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(sequenceLock)); err != nil {
 			return err
 		}
-		staged, err := list(ctx, tx, scanStaged, selectStaged, min(limit, storage.MaxSequence))
+		staged, err := list(ctx, tx, scanStaged, selectStaged, max(0, min(limit, storage.MaxSequence)))
 		if err != nil || len(staged) == 0 {
 			return err
 		}
@@ -90,7 +90,7 @@ func (c *Catalog) Sequence(ctx context.Context, limit int,
 		if err != nil {
 			return err
 		}
-		head := storage.LogHead{Hashes: remember(func(i []int64) ([][32]byte, error) { return logHashes(ctx, tx, i) })}
+		head := storage.LogHead{Hashes: func(i []int64) ([][32]byte, error) { return logHashes(ctx, tx, i) }}
 		if len(newest) > 0 {
 			head.Checkpoint = newest[0]
 		}
@@ -132,30 +132,6 @@ func storeSequenced(ctx context.Context, tx pgx.Tx, size int64, staged []stagedL
 		storage.FirstNewHash(size), hashes)
 	b.Queue(`INSERT INTO checkpoints (`+checkpointColumns+`) VALUES ($1, $2, $3, $4, $5)`, p.Size, p.Origin, p.Root[:], ts(p.At), p.Note)
 	return tx.SendBatch(ctx, &b).Close()
-}
-
-// remember keeps the hashes that were read: a sequencer asks for those at the
-// tree's edge with every leaf.
-func remember(read func([]int64) ([][32]byte, error)) func([]int64) ([][32]byte, error) {
-	known := map[int64][32]byte{}
-	return func(indexes []int64) ([][32]byte, error) {
-		var missing []int64
-		for _, i := range indexes {
-			if _, ok := known[i]; !ok {
-				missing = append(missing, i)
-			}
-		}
-		if len(missing) > 0 {
-			got, err := read(missing)
-			if err != nil {
-				return nil, err
-			}
-			for n, i := range missing {
-				known[i] = got[n]
-			}
-		}
-		return storage.PickHashes(indexes, known)
-	}
 }
 
 type storedHash struct {

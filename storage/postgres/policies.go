@@ -42,6 +42,7 @@ func (c *Catalog) PutPolicy(ctx context.Context, p lieciba.RetentionPolicy) erro
 	if err := storage.CheckPolicy(p); err != nil {
 		return err
 	}
+	p.ApprovedBy, p.ApprovedByID, p.ApprovedAt = "", "", time.Time{}
 	return c.write(ctx, "put a policy", func(tx pgx.Tx) error {
 		if err := lockPolicies(ctx, tx); err != nil {
 			return err
