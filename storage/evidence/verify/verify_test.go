@@ -1,0 +1,209 @@
+package verify_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+	"lieciba/storage/evidence"
+	"lieciba/storage/evidence/verify"
+)
+
+func codes(r verify.Report) (list []verify.Code) {
+	for _, f := range r.Findings {
+		list = append(list, f.Code)
+	}
+	return list
+}
+
+func (h *house) trust() verify.Options {
+	return verify.Options{Keys: []string{h.key.Fingerprint()}, Witnesses: []string{h.witness.Fingerprint()}}
+}
+
+func judge(t testing.TB, b []byte, o verify.Options) verify.Report {
+	r, err := verify.VerifyBytes(context.Background(), "p.zip", b, o)
+	require.NoError(t, err)
+	return r
+}
+
+func TestVerdictsOfUntouchedPackages(t *testing.T) {
+	h := newHouse(t)
+	whole, gappy := h.hold("S-1", 2, 2, -1), h.hold("S-2", 2, 3, 1)
+	for _, c := range []struct {
+		p    parcel
+		want verify.Verdict
+	}{{h.pack(whole), verify.Complete}, {h.pack(gappy), verify.CompleteWithGaps}} {
+		r := judge(t, c.p.zip(t), h.trust())
+		require.Empty(t, r.Findings)
+		require.Equal(t, c.want, r.Verdict)
+		require.Zero(t, r.Verdict.ExitCode())
+		require.True(t, r.Log.KeyCompared)
+		require.True(t, r.Witnessed)
+		require.True(t, r.Witnesses[0].Compared)
+		require.Equal(t, h.key.Fingerprint(), r.Log.Fingerprint)
+
+		r = judge(t, c.p.zip(t), verify.Options{})
+		require.Equal(t, c.want, r.Verdict)
+		require.Equal(t, []verify.Code{verify.CodeWitnessOpen, verify.CodeNotCompared}, codes(r))
+		require.False(t, r.Log.KeyCompared)
+
+		r, err := verify.Verify(t.Context(), c.p.folder(t), h.trust())
+		require.NoError(t, err)
+		require.Empty(t, r.Findings)
+		require.Equal(t, c.want, r.Verdict)
+	}
+	r := judge(t, h.pack(gappy).zip(t), h.trust())
+	require.Equal(t, 1, r.Totals.Gaps)
+	require.EqualValues(t, 1_520_000, r.Totals.Missing)
+	require.Equal(t, r.Totals.Expected, r.Totals.Recorded+r.Totals.Missing)
+	require.Equal(t, lieciba.CauseNetworkLoss, r.Recorded[1].Gaps[0].Cause)
+}
+
+func TestEncryptedPackage(t *testing.T) {
+	h := newHouse(t)
+	p := h.pack(h.hold("S-1", 1, 2, -1))
+	id, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	other, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "p.zip.age")
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	w, err := age.Encrypt(f, id.Recipient())
+	require.NoError(t, err)
+	_, err = w.Write(p.zip(t))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, f.Close())
+	o := h.trust()
+	r, err := verify.Verify(t.Context(), path, o)
+	require.NoError(t, err)
+	require.Equal(t, verify.Unverifiable, r.Verdict)
+	require.Equal(t, []verify.Code{verify.CodeNoIdentity}, codes(r))
+	o.Identities = []age.Identity{other}
+	r, err = verify.Verify(t.Context(), path, o)
+	require.NoError(t, err)
+	require.Equal(t, verify.Unverifiable, r.Verdict)
+	o.Identities = []age.Identity{other, id}
+	r, err = verify.Verify(t.Context(), path, o)
+	require.NoError(t, err)
+	require.Equal(t, verify.Complete, r.Verdict)
+	require.True(t, r.Encrypted)
+
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b[len(b)/4] ^= 1
+	r = judge(t, b, o)
+	require.Equal(t, verify.Altered, r.Verdict)
+	require.Contains(t, codes(r), verify.CodeEncryption)
+	r = judge(t, b[:len(b)-1], o)
+	require.Equal(t, verify.Altered, r.Verdict)
+}
+
+func TestWhatIsNoPackage(t *testing.T) {
+	for name, b := range map[string][]byte{"empty": {}, "text": []byte("hello"), "zeros": make([]byte, 100_000)} {
+		r := judge(t, b, verify.Options{})
+		require.Equal(t, verify.Unverifiable, r.Verdict, name)
+		require.Equal(t, 2, r.Verdict.ExitCode())
+		require.Equal(t, []verify.Code{verify.CodeNoPackage}, codes(r))
+	}
+	r, err := verify.Verify(t.Context(), filepath.Join(t.TempDir(), "none"), verify.Options{})
+	require.NoError(t, err)
+	require.Equal(t, []verify.Code{verify.CodeUnreadable}, codes(r))
+	r, err = verify.Verify(t.Context(), t.TempDir(), verify.Options{})
+	require.NoError(t, err)
+	require.Equal(t, verify.Unverifiable, r.Verdict)
+}
+
+func TestKeysThatAreNone(t *testing.T) {
+	for _, o := range []verify.Options{{Keys: []string{"abc"}}, {Witnesses: []string{""}}, {Keys: []string{"name+12345678+AAAA"}}} {
+		_, err := verify.VerifyBytes(t.Context(), "", nil, o)
+		require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err))
+	}
+}
+
+func TestAnotherKeyOrWitness(t *testing.T) {
+	h, stranger := newHouse(t), newHouse(t)
+	b := h.pack(h.hold("S-1", 1, 1, -1)).zip(t)
+	r := judge(t, b, verify.Options{Keys: []string{stranger.key.Fingerprint()}})
+	require.Equal(t, verify.Unverifiable, r.Verdict)
+	require.Contains(t, codes(r), verify.CodeKeyOther)
+	r = judge(t, b, verify.Options{Keys: h.keys, Witnesses: []string{stranger.witness.VerifierKey()}})
+	require.Equal(t, verify.Unverifiable, r.Verdict)
+	require.Contains(t, codes(r), verify.CodeNoWitness)
+	require.True(t, r.Witnessed)
+}
+
+// TestKeyRotation: who knows the old key is led to the new one.
+func TestKeyRotation(t *testing.T) {
+	h := newHouse(t)
+	x := h.hold("S-1", 1, 1, -1)
+	old := h.key
+	next, _, err := evidence.CreateKey(filepath.Join(h.dir, "next.key"), old.Name())
+	require.NoError(t, err)
+	handover, err := evidence.Handover(old, next, "yearly")
+	require.NoError(t, err)
+	require.NoError(t, h.catalog.StageLeaf(h.ctx, evidence.NewLeaf(lieciba.LeafKey, next.VerifierKey(), h.now(), handover)))
+	h.sequence(old, next)
+	h.key, h.keys = next, append(h.keys, next.VerifierKey())
+	p := h.pack(x)
+	for _, k := range []*evidence.Key{old, next} {
+		r := judge(t, p.zip(t), verify.Options{Keys: []string{k.Fingerprint()}, Witnesses: []string{h.witness.VerifierKey()}})
+		require.Equal(t, verify.Complete, r.Verdict, "%v", r.Findings)
+		require.Equal(t, next.Fingerprint(), r.Log.Fingerprint)
+	}
+	short := p.clone()
+	keys := evidence.Keys{Log: []string{next.VerifierKey()}, Witnesses: []string{h.witness.VerifierKey()}, Stamps: []string{}}
+	short.set(evidence.KeysName, evidence.Encode(keys))
+	r := judge(t, short.zip(t), verify.Options{})
+	require.Equal(t, verify.Altered, r.Verdict)
+	require.Contains(t, codes(r), verify.CodeKeyChain)
+}
+
+func TestCancelled(t *testing.T) {
+	h := newHouse(t)
+	b := h.pack(h.hold("S-1", 1, 1, -1)).zip(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	o := h.trust()
+	o.Progress = func(int64, int64) { cancel() }
+	_, err := verify.VerifyBytes(ctx, "", b, o)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestReportForPeopleAndPrograms(t *testing.T) {
+	h := newHouse(t)
+	p := h.pack(h.hold("S-1\x1b[2J", 2, 2, 1))
+	x := p.clone()
+	name := x.parts[0].name
+	data := slices.Clone(x.parts[0].data)
+	data[len(data)/2] ^= 1
+	x.set(name, data)
+	r := judge(t, x.zip(t), h.trust())
+	for lang, want := range map[string][]string{"lv": {"Slēdziens: IZMAINĪTS", "ieraksts ir izmainīts", "pārrāvums"}, "en": {"Verdict: ALTERED", "the recording was changed", name}} {
+		var b = new(stringWriter)
+		require.NoError(t, r.Print(b, lang))
+		for _, w := range want {
+			require.Contains(t, b.s, w)
+		}
+		require.NotContains(t, b.s, "\x1b", "a package must not drive the terminal")
+	}
+	j, err := json.Marshal(r)
+	require.NoError(t, err)
+	for _, field := range []string{`"verdict":"altered"`, `"key_compared":true`, `"witnessed":true`, `"segment_id":"`, `"fingerprint":"`, `"code":"segment_changed"`} {
+		require.Contains(t, string(j), field)
+	}
+}
+
+type stringWriter struct{ s string }
+
+func (w *stringWriter) Write(p []byte) (int, error) {
+	w.s += string(p)
+	return len(p), nil
+}
