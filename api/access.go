@@ -117,7 +117,9 @@ func (c *call) admit(act lieciba.Act) error {
 var auditedRefusals = map[lieciba.Act]bool{
 	lieciba.ActWatchLive: true, lieciba.ActWatchArchive: true, lieciba.ActManageCameras: true,
 	lieciba.ActManageSites: true, lieciba.ActManageUsers: true, lieciba.ActPushSession: true,
-	lieciba.ActStartSession: true, lieciba.ActReadAudit: true,
+	lieciba.ActStartSession: true, lieciba.ActReadAudit: true, lieciba.ActReadEvidence: true, lieciba.ActCosign: true,
+	lieciba.ActExport: true, lieciba.ActPushEvent: true, lieciba.ActDraftPolicy: true, lieciba.ActApprovePolicy: true,
+	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActCheckEvidence: true,
 }
 
 // auditRefusal records a refusal. The refusal stands even if that fails, so the
@@ -143,15 +145,26 @@ func (c *call) entry(act string, t target) lieciba.AuditEntry {
 	}
 }
 
-// audit records an act that was done or is about to be done.
-func (c *call) audit(act lieciba.Act, t target, detail string) error {
+// act runs a change and appends its entry in one transaction: both are there or
+// neither is (storage/DESIGN.md, invariant 7). do reads and writes the catalogue
+// with the ctx that it gets, and waits for nothing else; it may run twice. It
+// runs to its end when the caller has hung up by now.
+func (c *call) act(act lieciba.Act, t target, detail string, do func(ctx context.Context) error) error {
 	e := c.entry(string(act), t)
 	e.Detail = detail
-	return c.appendAudit(e)
+	return c.record(&e, do)
 }
 
-// appendAudit writes an entry also when the caller has hung up by now: nobody
-// avoids a trace by leaving in time.
+// record is act with an entry that do may fill in.
+func (c *call) record(e *lieciba.AuditEntry, do func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), endTimeout)
+	defer cancel()
+	return c.server.cfg.Catalog.Act(ctx, e, do)
+}
+
+// appendAudit records what changes nothing in the catalogue: a refusal, a look.
+// The entry is written also when the caller has hung up by now: nobody avoids a
+// trace by leaving in time.
 func (c *call) appendAudit(e lieciba.AuditEntry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), endTimeout)
 	defer cancel()

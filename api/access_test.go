@@ -19,52 +19,79 @@ import (
 //	mine    only whoever began the thing
 //	open    everybody, signed in or not
 //
-// The columns: supervisor reviewer approver security admin citizenship monitoring.
+// The columns: supervisor reviewer approver security admin citizenship monitoring witness.
 var want = map[string]string{
-	"GET /healthz": "open open open open open open open",
-	"GET /readyz":  "open open open open open open open",
-	"GET /metrics": "- - - - yes - yes",
+	"GET /healthz": "open open open open open open open open",
+	"GET /readyz":  "open open open open open open open open",
+	"GET /metrics": "- - - - yes - yes -",
 
-	"POST /v1/sign-in":     "open open open open open open open",
-	"POST /v1/sign-out":    "yes yes yes yes yes yes yes",
-	"GET /v1/me":           "yes yes yes yes yes yes yes",
-	"GET /v1/system":       "yes yes yes yes yes yes yes",
-	"GET /v1/openapi.yaml": "yes yes yes yes yes yes yes",
+	"POST /v1/sign-in":     "open open open open open open open open",
+	"POST /v1/sign-out":    "yes yes yes yes yes yes yes yes",
+	"GET /v1/me":           "yes yes yes yes yes yes yes yes",
+	"GET /v1/system":       "yes yes yes yes yes yes yes yes",
+	"GET /v1/openapi.yaml": "yes yes yes yes yes yes yes yes",
 
-	"GET /v1/sites":           "yes yes yes yes yes - -",
-	"GET /v1/sites/:id/rooms": "own all all all all - -",
-	"PUT /v1/sites/:id":       "- - - - yes - -",
-	"PUT /v1/rooms/:id":       "- - - - all - -",
+	"GET /v1/sites":           "yes yes yes yes yes - - -",
+	"GET /v1/sites/:id/rooms": "own all all all all - - -",
+	"PUT /v1/sites/:id":       "- - - - yes - - -",
+	"PUT /v1/rooms/:id":       "- - - - all - - -",
 
-	"GET /v1/cameras":                "yes yes - yes yes - -",
-	"POST /v1/cameras":               "- - - - all - -",
-	"GET /v1/cameras/:id":            "own all - all all - -",
-	"PATCH /v1/cameras/:id":          "- - - - all - -",
-	"PUT /v1/cameras/:id/assignment": "- - - - all - -",
-	"POST /v1/cameras/:id/key-frame": "own - - - - - -",
-	"GET /v1/cameras/:id/snapshot":   "own - - - - - -",
-	"POST /v1/cameras/:id/whep":      "own - - - - - -",
-	"DELETE /v1/whep/:id":            "mine mine mine mine mine mine mine",
+	"GET /v1/cameras":                "yes yes - yes yes - - -",
+	"POST /v1/cameras":               "- - - - all - - -",
+	"GET /v1/cameras/:id":            "own all - all all - - -",
+	"PATCH /v1/cameras/:id":          "- - - - all - - -",
+	"PUT /v1/cameras/:id/assignment": "- - - - all - - -",
+	"POST /v1/cameras/:id/key-frame": "own - - - - - - -",
+	"GET /v1/cameras/:id/snapshot":   "own - - - - - - -",
+	"POST /v1/cameras/:id/whep":      "own - - - - - - -",
+	"DELETE /v1/whep/:id":            "mine mine mine mine mine mine mine mine",
 
-	"POST /v1/discoveries":    "- - - - yes - -",
-	"GET /v1/discoveries/:id": "- - - - yes - -",
+	"POST /v1/discoveries":    "- - - - yes - - -",
+	"GET /v1/discoveries/:id": "- - - - yes - - -",
 
-	"GET /v1/exam-sessions":               "yes yes yes yes yes yes -",
-	"POST /v1/exam-sessions":              "own - - - - - -",
-	"PUT /v1/exam-sessions/:id":           "- - - - - all -",
-	"GET /v1/exam-sessions/:id":           "own all all all all all -",
-	"GET /v1/exam-sessions/:id/timeline":  "own all all all all all -",
-	"POST /v1/exam-sessions/:id/playback": "- all - - - - -",
-	"DELETE /v1/playbacks/:id":            "mine mine mine mine mine mine mine",
-	"GET /v1/segments/:id/content":        "- all - - - - -",
+	"GET /v1/exam-sessions":               "yes yes yes yes yes yes - -",
+	"POST /v1/exam-sessions":              "own - - - - - - -",
+	"PUT /v1/exam-sessions/:id":           "- - - - - all - -",
+	"GET /v1/exam-sessions/:id":           "own all all all all all - -",
+	"GET /v1/exam-sessions/:id/timeline":  "own all all all all all - -",
+	"POST /v1/exam-sessions/:id/playback": "- all - - - - - -",
+	"DELETE /v1/playbacks/:id":            "mine mine mine mine mine mine mine mine",
+	"GET /v1/segments/:id/content":        "- all - - - - - -",
 
-	"GET /v1/users":                "- - - - yes - -",
-	"POST /v1/users":               "- - - - yes - -",
-	"PATCH /v1/users/:id":          "- - - - yes - -",
-	"GET /v1/client-tokens":        "- - - - yes - -",
-	"POST /v1/client-tokens":       "- - - - yes - -",
-	"DELETE /v1/client-tokens/:id": "- - - - yes - -",
-	"GET /v1/audit":                "- - - yes - - -",
+	"GET /v1/users":                "- - - - yes - - -",
+	"POST /v1/users":               "- - - - yes - - -",
+	"PATCH /v1/users/:id":          "- - - - yes - - -",
+	"GET /v1/client-tokens":        "- - - - yes - - -",
+	"POST /v1/client-tokens":       "- - - - yes - - -",
+	"DELETE /v1/client-tokens/:id": "- - - - yes - - -",
+	"GET /v1/audit":                "- - - yes - - - -",
+
+	"GET /v1/exam-sessions/:id/coverage": "own all all all all all - -",
+	"POST /v1/exam-sessions/:id/exports": "- all - - - - - -",
+	"GET /v1/exports":                    "- yes - - - - - -",
+	"GET /v1/exports/:id":                "- all - - - - - -",
+	"GET /v1/exports/:id/content":        "- all - - - - - -",
+
+	"GET /v1/log/checkpoint":    "- yes yes yes - - - yes",
+	"GET /v1/log/consistency":   "- yes yes yes - - - yes",
+	"GET /v1/log/leaves":        "- yes yes yes - - - yes",
+	"GET /v1/log/state":         "- yes yes yes - - - yes",
+	"POST /v1/log/cosignatures": "- - - - - - - yes",
+	"GET /v1/log/check":         "- - - yes - - - -",
+	"POST /v1/log/check":        "- - - yes - - - -",
+
+	"GET /v1/exam-sessions/:id/events":         "- - all all all - - -",
+	"POST /v1/exam-sessions/:id/events":        "- - - - - all - -",
+	"GET /v1/retention/policies":               "- - yes yes yes - - -",
+	"POST /v1/retention/policies":              "- - - - yes - - -",
+	"POST /v1/retention/policies/:id/approval": "- - yes - - - - -",
+	"GET /v1/retention/plan":                   "- - yes yes yes - - -",
+	"GET /v1/holds":                            "- - yes yes yes - - -",
+	"POST /v1/exam-sessions/:id/holds":         "- all - all - - - -",
+	"POST /v1/holds/:id/release-request":       "- all - all - - - -",
+	"POST /v1/holds/:id/release":               "- - all - - - - -",
+	"GET /v1/deletions":                        "- - yes yes yes - - -",
+	"GET /v1/deletions/:id/certificate":        "- - all all all - - -",
 }
 
 // walk makes a good request for a route at a place, by a role.
@@ -85,6 +112,25 @@ func (k *walk) ref(path string, p place, role lieciba.Role) string {
 		id = p.room.Code
 	case strings.Contains(path, "/cameras/"):
 		id = string(p.camera.ID)
+	case path == "/v1/exam-sessions/:id/events":
+		id = p.session.ExternalID
+	case path == "/v1/exam-sessions/:id/exports":
+		x, _ := k.w.sealed(p)
+		id = string(x.ID)
+	case strings.Contains(path, "/exports/"):
+		x, _ := k.w.finished(p)
+		id = string(k.w.export(x, "", []byte("a package")).ID)
+	case strings.Contains(path, "/holds/"):
+		id = string(k.w.hold(p.session).ID)
+	case strings.Contains(path, "/policies/"):
+		id = string(k.w.draft("p" + lieciba.NewID[string](start)).ID)
+	case strings.Contains(path, "/deletions/"):
+		id = string(k.w.deletion(p, true).ID)
+	case strings.HasPrefix(path, "/v1/log/"):
+		k.w.sequence()
+		if strings.HasSuffix(path, "consistency") || strings.HasSuffix(path, "leaves") {
+			path += "?from=1&to=2"
+		}
 	case strings.Contains(path, "/exam-sessions/"):
 		id = string(p.session.ID)
 	case strings.Contains(path, "/segments/"):
@@ -96,7 +142,7 @@ func (k *walk) ref(path string, p place, role lieciba.Role) string {
 		require.NoError(k.w.t, k.w.catalog.PutClientToken(k.w.t.Context(), tok))
 		id = string(tok.ID)
 	case strings.Contains(path, "/discoveries/"):
-		job, err := k.w.server.discoveries.start(k.w.cameras, DiscoverRequest{Duration: 1}, k.w.clock.Now, 1e12)
+		job, err := k.w.server.discoveries.start(k.w.cameras, DiscoverRequest{Duration: 1}, k.w.clock.Now, 1e12, func() error { return nil })
 		require.NoError(k.w.t, err)
 		k.w.server.discoveries.jobs.Wait()
 		id = job.id
@@ -138,6 +184,16 @@ func (k *walk) body(name string, p place) (body any, contentType string) {
 		return map[string]any{"login": "u" + fresh, "name": "N", "roles": []string{"security"}, "password": "a long enough one"}, ""
 	case "PATCH /v1/users/:id":
 		return map[string]any{"name": "N"}, ""
+	case "POST /v1/exam-sessions/:id/exports":
+		return map[string]any{"purpose": "appeal", "recipient_name": "court"}, ""
+	case "POST /v1/exam-sessions/:id/holds":
+		return map[string]any{"kind": "court", "reference": "C-1", "reason": "court"}, ""
+	case "POST /v1/exam-sessions/:id/events":
+		return map[string]any{"event_id": fresh, "kind": "result_notified", "at": "2026-11-18T08:30:00+02:00"}, ""
+	case "POST /v1/retention/policies":
+		return newPolicyBody(map[string]any{"name": "d" + fresh}), ""
+	case "POST /v1/log/cosignatures":
+		return k.w.cosignature(k.w.sequence()), ""
 	case "POST /v1/client-tokens":
 		return map[string]any{"name": "t" + fresh, "roles": []string{"monitoring"}}, ""
 	}
@@ -173,6 +229,7 @@ func (k *walk) send(name string, r route, p place, role lieciba.Role, token stri
 	body, contentType := k.body(name, p)
 	a := k.w.do(request{method: r.method, path: k.ref(r.path, p, role), token: token, body: body, contentType: contentType})
 	k.w.server.discoveries.jobs.Wait()
+	k.w.server.checks.jobs.Wait()
 	return a
 }
 

@@ -135,10 +135,8 @@ func (s *Server) createUser(c *call) error {
 	}
 	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](c.now), Login: in.Login, Name: in.Name, PasswordHash: hash,
 		Roles: in.Roles, SiteIDs: in.SiteIDs, CreatedAt: lieciba.Micro(c.now)}
-	if err := s.cfg.Catalog.PutUser(c.ctx(), u); err != nil {
-		return err
-	}
-	if err := c.audit(lieciba.ActManageUsers, userTarget(u), "user created with "+rolesText(u.Roles)); err != nil {
+	if err := c.act(lieciba.ActManageUsers, userTarget(u), "user created with "+rolesText(u.Roles),
+		func(ctx context.Context) error { return s.cfg.Catalog.PutUser(ctx, u) }); err != nil {
 		return err
 	}
 	return c.created(viewUser(u, madeUp))
@@ -239,29 +237,45 @@ func (s *Server) changeUser(c *call) error {
 			return err
 		}
 	}
-	changed := in.apply(&u)
-	var madeUp string
+	var hash, madeUp string
 	if in.Password != nil || in.NewPassword {
 		var given string
 		if in.Password != nil {
 			given = *in.Password
 		}
-		if u.PasswordHash, madeUp, err = s.makePassword(c, given); err != nil {
+		if hash, madeUp, err = s.makePassword(c, given); err != nil {
 			return err
 		}
-		changed = append(changed, "password")
 	}
-	if err := s.cfg.Catalog.PutUser(c.ctx(), u); err != nil {
-		return err
-	}
-	if err := s.endSignIns(c.ctx(), u.ID, c.now); err != nil {
+	if u, err = s.storeUserChange(c, id, in, hash); err != nil {
 		return err
 	}
 	s.reviewViews(c.ctx())
-	if err := c.audit(lieciba.ActManageUsers, userTarget(u), "changed: "+strings.Join(changed, "; ")); err != nil {
-		return err
-	}
 	return c.ok(viewUser(u, madeUp))
+}
+
+// storeUserChange changes the user as they are by now and ends their sign-ins.
+// An empty hash keeps the password.
+func (s *Server) storeUserChange(c *call, id lieciba.UserID, in userChange, hash string) (u lieciba.User, err error) {
+	s.signIns.Lock()
+	defer s.signIns.Unlock()
+	e := c.entry(string(lieciba.ActManageUsers), target{what: "user", id: string(id)})
+	err = c.record(&e, func(ctx context.Context) error {
+		if u, err = s.cfg.Catalog.User(ctx, id); err != nil {
+			return asNotFound(err, "user")
+		}
+		changed := in.apply(&u)
+		if hash != "" {
+			u.PasswordHash = hash
+			changed = append(changed, "password")
+		}
+		e.Detail = "changed: " + strings.Join(changed, "; ")
+		if err := s.cfg.Catalog.PutUser(ctx, u); err != nil {
+			return err
+		}
+		return s.cfg.Catalog.DeleteSignIns(ctx, id, c.now)
+	})
+	return u, err
 }
 
 type tokenView struct {
@@ -323,11 +337,9 @@ func (s *Server) createClientToken(c *call) error {
 		}
 	}
 	plain, t := NewClientToken(in.Name, in.Roles, in.SiteIDs, c.now, time.Duration(days)*24*time.Hour)
-	if err := s.cfg.Catalog.PutClientToken(c.ctx(), t); err != nil {
-		return err
-	}
 	detail := "token " + t.Name + " created with " + rolesText(t.Roles)
-	if err := c.audit(lieciba.ActManageUsers, target{what: "client_token", id: string(t.ID)}, detail); err != nil {
+	if err := c.act(lieciba.ActManageUsers, target{what: "client_token", id: string(t.ID)}, detail,
+		func(ctx context.Context) error { return s.cfg.Catalog.PutClientToken(ctx, t) }); err != nil {
 		return err
 	}
 	return c.created(viewToken(t, plain))
@@ -346,24 +358,26 @@ func (s *Server) revokeClientToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.cfg.Catalog.ListClientTokens(c.ctx())
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(all, func(t lieciba.ClientToken) bool { return t.ID == id })
-	if i < 0 {
-		return notFound("client token")
-	}
-	t := all[i]
-	if t.RevokedAt.IsZero() {
-		t.RevokedAt = lieciba.Micro(c.now)
-		if err := s.cfg.Catalog.PutClientToken(c.ctx(), t); err != nil {
+	e := c.entry(string(lieciba.ActManageUsers), target{what: "client_token", id: string(id)})
+	if err := c.record(&e, func(ctx context.Context) error {
+		all, err := s.cfg.Catalog.ListClientTokens(ctx)
+		if err != nil {
 			return err
 		}
-		s.reviewViews(c.ctx())
-	}
-	if err := c.audit(lieciba.ActManageUsers, target{what: "client_token", id: string(id)}, "token "+t.Name+" revoked"); err != nil {
+		i := slices.IndexFunc(all, func(t lieciba.ClientToken) bool { return t.ID == id })
+		if i < 0 {
+			return notFound("client token")
+		}
+		t := all[i]
+		e.Detail = "token " + t.Name + " revoked"
+		if !t.RevokedAt.IsZero() {
+			return nil
+		}
+		t.RevokedAt = lieciba.Micro(c.now)
+		return s.cfg.Catalog.PutClientToken(ctx, t)
+	}); err != nil {
 		return err
 	}
+	s.reviewViews(c.ctx())
 	return c.noContent()
 }

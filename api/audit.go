@@ -1,6 +1,11 @@
 package api
 
 import (
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
 	"lieciba"
 	"lieciba/storage"
 )
@@ -19,6 +24,7 @@ type auditView struct {
 	Outcome   string             `json:"outcome"`
 	Detail    string             `json:"detail"`
 	Address   string             `json:"address"`
+	LogIndex  *int64             `json:"log_index"` // null while its leaf waits for the log
 }
 
 func viewAudit(e lieciba.AuditEntry) auditView {
@@ -27,43 +33,145 @@ func viewAudit(e lieciba.AuditEntry) auditView {
 		Outcome: e.Outcome, Detail: e.Detail, Address: e.Address}
 }
 
+// auditSearch is a filter of the catalogue and what is compared here.
+type auditSearch struct {
+	storage.AuditFilter
+	name     string // of who, lower case
+	outcomes []string
+	text     string // lower case
+}
+
+// compares reports whether the catalogue alone cannot answer.
+func (q auditSearch) compares() bool { return q.name != "" || q.text != "" || len(q.outcomes) > 0 }
+
+func (q auditSearch) match(e lieciba.AuditEntry) bool {
+	if q.name != "" && strings.ToLower(e.Who) != q.name || len(q.outcomes) > 0 && !slices.Contains(q.outcomes, e.Outcome) {
+		return false
+	}
+	if q.text == "" {
+		return true
+	}
+	for _, s := range []string{e.Detail, e.Object, e.Who, e.Act, e.Address} {
+		if strings.Contains(strings.ToLower(s), q.text) {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *Server) readAudit(c *call) error {
-	f, err := auditFilter(c)
+	q, err := s.auditSearch(c)
 	if err != nil {
 		return err
 	}
-	limit := f.Limit
-	f.Limit = min(limit+1, 1000)
-	found, err := s.cfg.Catalog.ListAudit(c.ctx(), f)
+	found, next, err := s.searchAudit(c.ctx(), q)
 	if err != nil {
 		return err
 	}
-	out := paged[auditView]{Items: []auditView{}}
-	if len(found) > limit || len(found) == 1000 {
-		found = found[:min(len(found), limit)]
-		out.NextBefore = optional(string(found[len(found)-1].ID))
+	index, err := s.auditIndexes(c.ctx(), found)
+	if err != nil {
+		return err
 	}
+	out := paged[auditView]{Items: []auditView{}, NextBefore: optional(string(next))}
 	for _, e := range found {
-		out.Items = append(out.Items, viewAudit(e))
+		v := viewAudit(e)
+		if i, ok := index[e.ID]; ok {
+			v.LogIndex = &i
+		}
+		out.Items = append(out.Items, v)
 	}
 	return c.ok(out)
 }
 
-func auditFilter(c *call) (storage.AuditFilter, error) {
-	f := storage.AuditFilter{Act: c.gin.Query("act")}
-	var err error
-	if f.WhoID, err = queryID[string](c, "who_id"); err != nil {
-		return f, err
+// maxScan bounds how many entries one search compares. A page may then hold
+// fewer than its limit, and goes on all the same.
+const maxScan = 20_000
+
+// searchAudit returns up to q.Limit entries, and where the next page begins;
+// empty after the last.
+func (s *Server) searchAudit(ctx context.Context, q auditSearch) (found []lieciba.AuditEntry, next lieciba.AuditID, err error) {
+	f := q.AuditFilter
+	f.Limit = min(q.Limit+1, 1000)
+	if q.compares() {
+		f.Limit = 1000
 	}
-	if f.SessionID, err = queryID[lieciba.SessionID](c, "session_id"); err != nil {
-		return f, err
+	for scanned := 0; scanned < maxScan; {
+		list, err := s.cfg.Catalog.ListAudit(ctx, f)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, e := range list {
+			if len(found) == q.Limit {
+				return found, next, nil
+			}
+			next = e.ID
+			if q.match(e) {
+				found = append(found, e)
+			}
+		}
+		if len(list) < f.Limit {
+			return found, "", nil
+		}
+		scanned, f.Before = scanned+len(list), next
 	}
-	if f.CameraID, err = queryID[lieciba.CameraID](c, "camera_id"); err != nil {
-		return f, err
+	return found, next, nil
+}
+
+// auditIndexes finds where in the hash log the entries stand.
+func (s *Server) auditIndexes(ctx context.Context, list []lieciba.AuditEntry) (map[lieciba.AuditID]int64, error) {
+	ids := make([]string, len(list))
+	for i, e := range list {
+		ids[i] = string(e.ID)
 	}
-	if f.Span, err = c.querySpan(); err != nil {
-		return f, err
+	logged, err := s.logged(ctx, lieciba.LeafAudit, ids)
+	if err != nil {
+		return nil, err
 	}
-	f.Limit, f.Before, err = page[lieciba.AuditID](c)
-	return f, err
+	out := map[lieciba.AuditID]int64{}
+	for id := range logged {
+		leaf, err := s.cfg.Catalog.LeafOf(ctx, lieciba.LeafAudit, id)
+		if err != nil {
+			return nil, err
+		}
+		out[lieciba.AuditID(id)] = leaf.Index
+	}
+	return out, nil
+}
+
+func (s *Server) auditSearch(c *call) (q auditSearch, err error) {
+	if err := c.onlyQuery("who", "act", "session", "camera", "outcome", "text", "from", "to", "limit", "before"); err != nil {
+		return q, err
+	}
+	for _, p := range []struct {
+		name string
+		to   *string
+	}{{"who", &q.name}, {"act", &q.Act}, {"text", &q.text}} {
+		if *p.to = c.gin.Query(p.name); len(*p.to) > 200 || !utf8.ValidString(*p.to) {
+			return q, lieciba.Invalid(p.name, "must have at most 200 bytes of text")
+		}
+	}
+	q.name, q.text = strings.ToLower(q.name), strings.ToLower(q.text)
+	if id, err := lieciba.ParseID[string]("who", q.name); err == nil {
+		q.WhoID, q.name = id, ""
+	}
+	for _, v := range c.gin.QueryArray("outcome") {
+		for name := range strings.SplitSeq(v, ",") {
+			name = strings.TrimSpace(name)
+			if _, known := statusOf[lieciba.Code(name)]; !known && name != "ok" {
+				return q, lieciba.Invalid("outcome", "unknown outcome %q: use ok or the code of a refusal, such as forbidden", name)
+			}
+			q.outcomes = append(q.outcomes, name)
+		}
+	}
+	if q.SessionID, err = s.querySession(c, lieciba.ActReadAudit, "session"); err != nil {
+		return q, err
+	}
+	if q.CameraID, err = queryID[lieciba.CameraID](c, "camera"); err != nil {
+		return q, err
+	}
+	if q.Span, err = c.querySpan(); err != nil {
+		return q, err
+	}
+	q.Limit, q.Before, err = page[lieciba.AuditID](c)
+	return q, err
 }

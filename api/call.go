@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -243,6 +244,17 @@ func page[T ~string](c *call) (limit int, before T, err error) {
 	}
 	before, err = queryID[T](c, "before")
 	return limit, before, err
+}
+
+// onlyQuery refuses parameters that the route does not know: a search that was
+// mistyped must not answer as if it had filtered.
+func (c *call) onlyQuery(names ...string) error {
+	for name := range c.gin.Request.URL.Query() {
+		if !slices.Contains(names, name) {
+			return lieciba.Invalid(name, "is not a parameter of this request: use %s", strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 // queryID reads an optional ID.

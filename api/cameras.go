@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -219,32 +218,17 @@ func (s *Server) adoptCamera(c *call, in newCamera) error {
 	cam.ID, cam.SiteID, cam.Name = lieciba.NewID[lieciba.CameraID](c.now), in.site.ID, in.Name
 	cam.Purpose, cam.LegalBasis = in.Purpose, in.LegalBasis
 	cam.State, cam.CreatedAt = lieciba.CameraEnrolled, lieciba.Micro(c.now)
-	if err := s.storeNewCamera(c.ctx(), cam, in.probe.Credentials); err != nil {
-		return err
-	}
-	if err := c.audit(lieciba.ActManageCameras, cameraTarget(cam), "camera adopted at "+cam.Address); err != nil {
+	sealed := SealCredentials(s.cfg.Secrets, cam.ID, in.probe.Credentials)
+	if err := c.act(lieciba.ActManageCameras, cameraTarget(cam), "camera adopted at "+cam.Address, func(ctx context.Context) error {
+		if err := s.cfg.Catalog.PutCamera(ctx, cam); err != nil || sealed == nil {
+			return err
+		}
+		return s.cfg.Catalog.SetCameraSecret(ctx, cam.ID, sealed)
+	}); err != nil {
 		return err
 	}
 	s.cfg.Refresh.Refresh()
 	return s.answerCamera(c, http.StatusCreated, cam, probed.Advice)
-}
-
-// storeNewCamera stores camera and secret. A camera whose secret could not be
-// stored is retired, so that it can be adopted anew.
-func (s *Server) storeNewCamera(ctx context.Context, cam lieciba.Camera, cred Credentials) error {
-	if err := s.cfg.Catalog.PutCamera(ctx, cam); err != nil {
-		return err
-	}
-	sealed := SealCredentials(s.cfg.Secrets, cam.ID, cred)
-	if sealed == nil {
-		return nil
-	}
-	err := s.cfg.Catalog.SetCameraSecret(ctx, cam.ID, sealed)
-	if err == nil {
-		return nil
-	}
-	cam.State = lieciba.CameraRetired
-	return errors.Join(err, s.cfg.Catalog.PutCamera(context.WithoutCancel(ctx), cam))
 }
 
 type cameraChange struct {
@@ -295,25 +279,33 @@ func (s *Server) changeCamera(c *call, cam lieciba.Camera) error {
 	}
 	s.cameraEdits.Lock()
 	defer s.cameraEdits.Unlock()
-	if cam, err = s.cfg.Catalog.Camera(c.ctx(), cam.ID); err != nil { // as it is by now
-		return err
-	}
-	changed, err := in.apply(&cam)
-	if err != nil {
-		return err
-	}
-	if len(changed) > 0 {
-		if err := s.cfg.Catalog.PutCamera(c.ctx(), cam); err != nil {
-			return err
-		}
-	}
+	var sealed []byte
 	if changesCred {
-		if err := s.cfg.Catalog.SetCameraSecret(c.ctx(), cam.ID, SealCredentials(s.cfg.Secrets, cam.ID, cred)); err != nil {
+		sealed = SealCredentials(s.cfg.Secrets, cam.ID, cred)
+	}
+	e := c.entry(string(lieciba.ActManageCameras), cameraTarget(cam))
+	if err := c.record(&e, func(ctx context.Context) (err error) {
+		if cam, err = s.cfg.Catalog.Camera(ctx, cam.ID); err != nil { // as it is by now
 			return err
 		}
-		changed = append(changed, "credentials")
-	}
-	if err := c.audit(lieciba.ActManageCameras, cameraTarget(cam), "changed: "+strings.Join(changed, ", ")); err != nil {
+		changed, err := in.apply(&cam)
+		if err != nil {
+			return err
+		}
+		if len(changed) > 0 {
+			if err := s.cfg.Catalog.PutCamera(ctx, cam); err != nil {
+				return err
+			}
+		}
+		if changesCred {
+			if err := s.cfg.Catalog.SetCameraSecret(ctx, cam.ID, sealed); err != nil {
+				return err
+			}
+			changed = append(changed, "credentials")
+		}
+		e.Detail = "changed: " + strings.Join(changed, ", ")
+		return nil
+	}); err != nil {
 		return err
 	}
 	s.cfg.Refresh.Refresh()
@@ -396,12 +388,9 @@ func (s *Server) assignCamera(c *call, cam lieciba.Camera) error {
 		}
 		a.RoomID, detail = room.ID, "assigned to room "+room.Code
 	}
-	if err := s.cfg.Catalog.AssignCamera(c.ctx(), a); err != nil {
-		return err
-	}
 	e := c.entry(string(lieciba.ActManageCameras), cameraTarget(cam))
 	e.From, e.Detail = a.From, detail
-	if err := c.appendAudit(e); err != nil {
+	if err := c.record(&e, func(ctx context.Context) error { return s.cfg.Catalog.AssignCamera(ctx, a) }); err != nil {
 		return err
 	}
 	s.cfg.Refresh.Refresh()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -94,6 +95,50 @@ type Player interface {
 // Refresher makes the recorder read its wanted state now; it does not block.
 type Refresher interface{ Refresh() }
 
+// Exporter builds evidence packages (package storage/export).
+type Exporter interface {
+	// Open opens a finished package and tells its size in bytes; the caller closes
+	// it. CodeNotFound when this node does not keep its file.
+	Open(ctx context.Context, id lieciba.ExportID) (io.ReadSeekCloser, int64, error)
+	// Poke makes it look for requests now; it does not block.
+	Poke()
+}
+
+// Violation is one broken invariant that a check found.
+type Violation struct{ Invariant, Object, Message string }
+
+// LogCheck is the result of a check of the hash log and of what it stands for.
+type LogCheck struct {
+	Violations  []Violation
+	FirstBroken string // names the first entry that does not hold, and what is wrong; empty: all hold
+	Leaves      int64  // that were checked
+}
+
+// Checker proves the hash log against the catalogue (package storage/fsck).
+type Checker interface {
+	// CheckLog tells progress how much of the total is done, in leaves. What is
+	// broken is a result and no error.
+	CheckLog(ctx context.Context, progress func(done, total int64)) (LogCheck, error)
+}
+
+// PlannedDeletion is what the rules of retention say about one recording.
+type PlannedDeletion struct {
+	Recording lieciba.Recording
+	Due       bool      // it may go now
+	DueAt     time.Time // zero: no date is known
+	Policy    lieciba.PolicyID
+	Reason    string
+	BlockedBy []string // one sentence each; nil: nothing
+	Alarms    []string
+}
+
+// Planner tells what retention would delete (package storage/retention).
+type Planner interface {
+	// Plan lists by DueAt what is not deleted yet and has a date before the given
+	// instant, or an alarm; the zero time means all. It changes nothing.
+	Plan(ctx context.Context, before time.Time) ([]PlannedDeletion, error)
+}
+
 // Secrets seals camera credentials (package storage/secret). aad binds a sealed
 // secret to its camera, so that it cannot be moved to another row.
 type Secrets interface {
@@ -112,6 +157,12 @@ type Config struct {
 	Player  Player
 	Refresh Refresher
 	Secrets Secrets
+
+	Exporter  Exporter      // nil: this node builds no packages
+	Checker   Checker       // nil: the log cannot be checked from here
+	Planner   Planner       // nil: there is no plan to show
+	LogKey    func() string // verifier key that signs checkpoints now; nil: this node does not know it
+	Witnesses []string      // verifier keys whose cosignatures are taken
 
 	UI       http.Handler        // pages for every path outside of /v1
 	UIBuilt  bool                // the pages are built in
@@ -176,6 +227,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Stats == nil {
 		c.Stats = func() Stats { return Stats{} }
+	}
+	if c.LogKey == nil {
+		c.LogKey = func() string { return "" }
 	}
 	return c, errors.Join(errs...)
 }

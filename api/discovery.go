@@ -75,9 +75,8 @@ func (d *discoveries) forget(now time.Time, kept time.Duration) {
 	}
 }
 
-// start begins a discovery, unless too many run already.
-func (d *discoveries) start(prober Prober, r DiscoverRequest, clock func() time.Time, kept time.Duration) (*discovery, error) {
-	now := clock()
+// reserve makes a place for a discovery, unless too many run already.
+func (d *discoveries) reserve(r DiscoverRequest, now time.Time, kept time.Duration) (*discovery, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.forget(now, kept)
@@ -93,6 +92,26 @@ func (d *discoveries) start(prober Prober, r DiscoverRequest, clock func() time.
 	}
 	job := &discovery{id: lieciba.NewID[string](now), began: now, lasts: r.Duration, found: map[string]Found{}}
 	d.byID[job.id] = job
+	return job, nil
+}
+
+// start begins a discovery once admit agrees. It has its place by then, so that
+// what admit writes down comes true.
+func (d *discoveries) start(prober Prober, r DiscoverRequest, clock func() time.Time, kept time.Duration, admit func() error) (*discovery, error) {
+	job, err := d.reserve(r, clock(), kept)
+	if err != nil {
+		return nil, err
+	}
+	err = admit()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil && d.closed {
+		err = lieciba.Errorf(lieciba.CodeUnavailable, "the server stops")
+	}
+	if err != nil {
+		delete(d.byID, job.id)
+		return nil, err
+	}
 	d.jobs.Go(func() {
 		err := prober.Discover(d.ctx, r, func(f Found) { d.add(job, f) })
 		d.mu.Lock()
@@ -170,10 +189,11 @@ func (s *Server) discover(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.audit(lieciba.ActManageCameras, target{what: "network", id: strings.Join(r.Interfaces, ",")}, discoveryDetail(r)); err != nil {
-		return err
-	}
-	job, err := s.discoveries.start(s.cfg.Prober, r, s.cfg.Now, s.cfg.DiscoveryKept)
+	job, err := s.discoveries.start(s.cfg.Prober, r, s.cfg.Now, s.cfg.DiscoveryKept, func() error {
+		e := c.entry(string(lieciba.ActManageCameras), target{what: "network", id: strings.Join(r.Interfaces, ",")})
+		e.Detail = discoveryDetail(r)
+		return c.appendAudit(e)
+	})
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 var document, documentRouter = loadDocument()
 
 func loadDocument() (*openapi3.T, routers.Router) {
-	for _, t := range []string{"application/sdp", "image/jpeg", "video/mp4"} {
+	for _, t := range []string{"application/sdp", "image/jpeg", "video/mp4", "application/octet-stream"} {
 		openapi3filter.RegisterBodyDecoder(t, openapi3filter.FileBodyDecoder)
 	}
 	doc, err := openapi3.NewLoader().LoadFromData(openapiDocument)

@@ -357,9 +357,10 @@ func TestAuditIsReadInPages(t *testing.T) {
 		path = "/v1/audit?act=watch_live&limit=2&before=" + next.(string)
 	}
 	require.Equal(t, 5, n)
-	require.Len(t, w.as("security", "GET", "/v1/audit?camera_id="+string(w.own.camera.ID)+"&from=2026-11-18T00:00:00Z", nil).items(), 5)
-	require.Empty(t, w.as("security", "GET", "/v1/audit?session_id="+string(w.foreign.session.ID), nil).items())
-	for query, field := range map[string]string{"who_id=../x": "who_id", "camera_id=1": "camera_id", "session_id=X": "session_id", "to=x": "to"} {
+	require.Len(t, w.as("security", "GET", "/v1/audit?camera="+string(w.own.camera.ID)+"&from=2026-11-18T00:00:00Z", nil).items(), 5)
+	require.Empty(t, w.as("security", "GET", "/v1/audit?session="+string(w.foreign.session.ID), nil).items())
+	for query, field := range map[string]string{"camera=1": "camera", "session=../x": "session", "to=x": "to", "outcome=fine": "outcome",
+		"who=" + strings.Repeat("x", 201): "who", "text=%ff": "text", "session_id=x": "session_id", "Act=x": "Act"} {
 		w.badly("security", "GET", "/v1/audit?"+query, nil).refused(400, "invalid", field)
 	}
 }

@@ -3,25 +3,9 @@ package api
 import (
 	"context"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"lieciba"
 )
-
-// checkText refuses names that cannot be shown on one line.
-func checkText(field, s string) error {
-	switch {
-	case strings.TrimSpace(s) == "":
-		return lieciba.Invalid(field, "must not be empty")
-	case !utf8.ValidString(s) || utf8.RuneCountInString(s) > 200:
-		return lieciba.Invalid(field, "must have at most 200 characters")
-	case strings.ContainsFunc(s, unicode.IsControl):
-		return lieciba.Invalid(field, "must not hold line breaks or other control characters")
-	}
-	return nil
-}
 
 // checkPlaceState fills in active and refuses unknown states.
 func checkPlaceState(s *lieciba.PlaceState) error {
@@ -154,20 +138,24 @@ func (s *Server) putSite(c *call) error {
 	if err := checkPlaceState(&in.State); err != nil {
 		return err
 	}
-	all, err := s.cfg.Catalog.ListSites(c.ctx())
-	if err != nil {
-		return err
-	}
-	site := lieciba.Site{ID: lieciba.NewID[lieciba.SiteID](c.now), Code: code, CreatedAt: lieciba.Micro(c.now)}
-	created := true
-	if i := slices.IndexFunc(all, func(x lieciba.Site) bool { return x.Code == code }); i >= 0 {
-		site, created = all[i], false
-	}
-	site.Name, site.Mobile, site.State = in.Name, in.Mobile, in.State
-	if err := s.cfg.Catalog.PutSite(c.ctx(), site); err != nil {
-		return err
-	}
-	if err := c.audit(lieciba.ActManageSites, target{what: "site", id: string(site.ID)}, "site "+code+" is "+string(site.State)); err != nil {
+	fresh := lieciba.Site{ID: lieciba.NewID[lieciba.SiteID](c.now), Code: code, CreatedAt: lieciba.Micro(c.now)}
+	var site lieciba.Site
+	var created bool
+	e := c.entry(string(lieciba.ActManageSites), target{what: "site"})
+	e.Detail = "site " + code + " is " + string(in.State)
+	if err := c.record(&e, func(ctx context.Context) error {
+		all, err := s.cfg.Catalog.ListSites(ctx)
+		if err != nil {
+			return err
+		}
+		site, created = fresh, true
+		if i := slices.IndexFunc(all, func(x lieciba.Site) bool { return x.Code == code }); i >= 0 {
+			site, created = all[i], false
+		}
+		site.Name, site.Mobile, site.State = in.Name, in.Mobile, in.State
+		e.Object = target{what: "site", id: string(site.ID)}.String()
+		return s.cfg.Catalog.PutSite(ctx, site)
+	}); err != nil {
 		return err
 	}
 	if created {
@@ -207,22 +195,27 @@ func (s *Server) roomChange(c *call) (roomChange, target, error) {
 }
 
 func (s *Server) putRoom(c *call, in roomChange) error {
-	room, err := s.cfg.Catalog.RoomByCode(c.ctx(), in.code)
-	created := lieciba.CodeOf(err) == lieciba.CodeNotFound
-	switch {
-	case created:
-		room = lieciba.Room{ID: lieciba.NewID[lieciba.RoomID](c.now), SiteID: in.site.ID, Code: in.code, CreatedAt: lieciba.Micro(c.now)}
-	case err != nil:
-		return err
-	case room.SiteID != in.site.ID:
-		return &lieciba.Error{Code: lieciba.CodeConflict, Field: "site",
-			Message: "this room belongs to another site and cannot move: its recordings would change hands"}
-	}
-	room.Name, room.State = in.Name, in.State
-	if err := s.cfg.Catalog.PutRoom(c.ctx(), room); err != nil {
-		return err
-	}
-	if err := c.audit(lieciba.ActManageSites, target{what: "room", id: string(room.ID)}, "room "+room.Code+" is "+string(room.State)); err != nil {
+	fresh := lieciba.Room{ID: lieciba.NewID[lieciba.RoomID](c.now), SiteID: in.site.ID, Code: in.code, CreatedAt: lieciba.Micro(c.now)}
+	var room lieciba.Room
+	var created bool
+	e := c.entry(string(lieciba.ActManageSites), target{what: "room"})
+	e.Detail = "room " + in.code + " is " + string(in.State)
+	if err := c.record(&e, func(ctx context.Context) (err error) {
+		room, err = s.cfg.Catalog.RoomByCode(ctx, in.code)
+		created = lieciba.CodeOf(err) == lieciba.CodeNotFound
+		switch {
+		case created:
+			room = fresh
+		case err != nil:
+			return err
+		case room.SiteID != in.site.ID:
+			return &lieciba.Error{Code: lieciba.CodeConflict, Field: "site",
+				Message: "this room belongs to another site and cannot move: its recordings would change hands"}
+		}
+		room.Name, room.State = in.Name, in.State
+		e.Object = target{what: "room", id: string(room.ID)}.String()
+		return s.cfg.Catalog.PutRoom(ctx, room)
+	}); err != nil {
 		return err
 	}
 	if created {

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"lieciba"
+	"lieciba/storage/evidence"
 )
 
 //go:embed openapi.yaml
@@ -27,6 +28,9 @@ type Server struct {
 	adHoc       sync.Mutex // look whether a room is free, then start there
 	discoveries *discoveries
 	viewings    viewings
+	downloads   downloads
+	witnesses   []evidence.Verifier
+	checks      logChecks
 	readiness   readiness
 	metricsPage http.Handler
 	requests    *requestMetrics
@@ -40,7 +44,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, throttle: newThrottle(), passwords: newPasswordWork(cfg.MaxPasswordWork),
-		discoveries: newDiscoveries(), requests: newRequestMetrics()}
+		discoveries: newDiscoveries(), checks: newLogChecks(), requests: newRequestMetrics()}
+	if s.witnesses, err = witnessKeys(cfg.Witnesses); err != nil {
+		return nil, err
+	}
 	if s.metricsPage, err = newMetricsPage(cfg, s.requests); err != nil {
 		return nil, err
 	}
@@ -56,13 +63,28 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// witnessKeys reads the keys of those who may cosign.
+func witnessKeys(vkeys []string) ([]evidence.Verifier, error) {
+	list, err := evidence.NewVerifiers(vkeys...)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range list {
+		if !evidence.IsWitness(v) {
+			return nil, lieciba.Invalid("witnesses", "%s is the key of a log, not of a witness", v.Name())
+		}
+	}
+	return list, nil
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Close ends discoveries and reviews under way and waits for them. Idempotent.
+// Close ends discoveries, checks and reviews under way and waits for them. Idempotent.
 func (s *Server) Close() error {
 	s.viewings.close()
 	s.discoveries.close()
+	s.checks.close()
 	return nil
 }
 

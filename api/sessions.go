@@ -14,14 +14,31 @@ func sessionTarget(x lieciba.ExamSession) target {
 	return target{site: x.SiteID, what: "exam_session", id: string(x.ID), session: x.ID}
 }
 
-// sessionByID finds a session by its ID, else by its external ID. An external ID
-// that two sources use is a conflict: the ID must decide.
+// sessionByID finds the session that the path names.
 func (s *Server) sessionByID(c *call) (lieciba.ExamSession, target, error) {
-	ref := c.gin.Param("id")
-	if !lieciba.ValidCode(ref) {
-		return lieciba.ExamSession{}, target{}, lieciba.Invalid("id", "is neither a session's ID nor an external ID")
+	return s.sessionRef(c, "id", c.gin.Param("id"))
+}
+
+// querySession reads an optional session, by either ID; empty if it is absent.
+func (s *Server) querySession(c *call, act lieciba.Act, name string) (lieciba.SessionID, error) {
+	ref, given := c.gin.GetQuery(name)
+	if !given {
+		return "", nil
 	}
-	if id, err := lieciba.ParseID[lieciba.SessionID]("id", ref); err == nil {
+	x, t, err := s.sessionRef(c, name, ref)
+	if err != nil {
+		return "", err
+	}
+	return x.ID, c.allow(act, t.site, t.what)
+}
+
+// sessionRef finds a session by its ID, else by its external ID. An external ID
+// that two sources use is a conflict: the ID must decide.
+func (s *Server) sessionRef(c *call, field, ref string) (lieciba.ExamSession, target, error) {
+	if !lieciba.ValidCode(ref) {
+		return lieciba.ExamSession{}, target{}, lieciba.Invalid(field, "is neither a session's ID nor an external ID")
+	}
+	if id, err := lieciba.ParseID[lieciba.SessionID](field, ref); err == nil {
 		x, err := s.cfg.Catalog.Session(c.ctx(), id)
 		if lieciba.CodeOf(err) != lieciba.CodeNotFound {
 			return x, sessionTarget(x), err
@@ -173,7 +190,7 @@ func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush) error {
 	var stored lieciba.ExamSession
 	var change lieciba.SessionChange
 	entry := c.entry(string(act), target{what: "exam_session", id: p.key.ExternalID})
-	err := s.cfg.Catalog.ChangeSession(c.ctx(), p.key, func(current *lieciba.ExamSession) (*lieciba.ExamSession, error) {
+	decide := func(current *lieciba.ExamSession) (*lieciba.ExamSession, error) {
 		next, ch, err := lieciba.ApplySessionDocument(current, p.key, p.doc, p.room, c.now)
 		if err != nil {
 			return nil, err
@@ -186,8 +203,10 @@ func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush) error {
 			return nil, nil
 		}
 		return &next, nil
-	}, &entry)
-	if err != nil {
+	}
+	if err := c.record(&entry, func(ctx context.Context) error {
+		return s.cfg.Catalog.ChangeSession(ctx, p.key, decide, nil)
+	}); err != nil {
 		return err
 	}
 	if !change.Unchanged {

@@ -144,13 +144,6 @@ func (s *Server) endSignIn(ctx context.Context, hash [32]byte) error {
 	return s.cfg.Catalog.DeleteSignIn(ctx, hash)
 }
 
-// endSignIns ends all of a user's.
-func (s *Server) endSignIns(ctx context.Context, u lieciba.UserID, now time.Time) error {
-	s.signIns.Lock()
-	defer s.signIns.Unlock()
-	return s.cfg.Catalog.DeleteSignIns(ctx, u, now)
-}
-
 func principalOf(u lieciba.User) lieciba.Principal {
 	return lieciba.Principal{ID: string(u.ID), Name: u.Login, Roles: u.Roles, SiteIDs: u.SiteIDs}
 }
@@ -233,22 +226,25 @@ func (s *Server) auditSignInRefused(c *call, u lieciba.User) error {
 
 // startSignIn gives out a fresh cookie and ends the sign-in that the request came with.
 func (s *Server) startSignIn(c *call, u lieciba.User) error {
-	if old, err := c.gin.Request.Cookie(cookieName); err == nil {
-		if err := s.endSignIn(c.ctx(), sha256.Sum256([]byte(old.Value))); err != nil {
-			return err
-		}
-	}
-	if err := s.cfg.Catalog.DeleteSignIns(c.ctx(), "", c.now); err != nil { // those that expired, of anybody
-		return err
-	}
 	c.user, c.who = &u, principalOf(u)
-	if err := c.appendAudit(c.entry("sign_in", target{what: "user", id: string(u.ID)})); err != nil {
-		return err
-	}
 	plain, hash := newSecret("")
 	now := lieciba.Micro(c.now)
 	in := lieciba.SignIn{TokenHash: hash, UserID: u.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.cfg.SignInTimeout)}
-	if err := s.cfg.Catalog.PutSignIn(c.ctx(), in); err != nil {
+	old, noCookie := c.gin.Request.Cookie(cookieName)
+	s.signIns.Lock()
+	defer s.signIns.Unlock()
+	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
+	if err := c.record(&e, func(ctx context.Context) error {
+		if noCookie == nil {
+			if err := s.cfg.Catalog.DeleteSignIn(ctx, sha256.Sum256([]byte(old.Value))); err != nil {
+				return err
+			}
+		}
+		if err := s.cfg.Catalog.DeleteSignIns(ctx, "", c.now); err != nil { // those that expired, of anybody
+			return err
+		}
+		return s.cfg.Catalog.PutSignIn(ctx, in)
+	}); err != nil {
 		return err
 	}
 	s.setCookie(c, plain, 0)
@@ -262,16 +258,20 @@ func (s *Server) setCookie(c *call, value string, maxAge int) {
 
 func (s *Server) signOut(c *call) error {
 	if c.signIn != nil {
-		if err := s.endSignIn(c.ctx(), c.signIn.TokenHash); err != nil {
-			return err
-		}
-		if err := c.appendAudit(c.entry("sign_out", target{what: "user", id: c.who.ID})); err != nil {
+		if err := s.recordSignOut(c); err != nil {
 			return err
 		}
 		s.reviewViews(c.ctx())
 	}
 	s.setCookie(c, "", -1)
 	return c.noContent()
+}
+
+func (s *Server) recordSignOut(c *call) error {
+	s.signIns.Lock()
+	defer s.signIns.Unlock()
+	e := c.entry("sign_out", target{what: "user", id: c.who.ID})
+	return c.record(&e, func(ctx context.Context) error { return s.cfg.Catalog.DeleteSignIn(ctx, c.signIn.TokenHash) })
 }
 
 type meView struct {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"lieciba"
@@ -47,60 +48,80 @@ func (s *Server) timeline(c *call, x lieciba.ExamSession) error {
 	return c.ok(out)
 }
 
-// recordingTimeline reads the growing segment before the closed ones: one that
-// closes in between then shows as closed, and not as missing.
 func (s *Server) recordingTimeline(c *call, rec lieciba.Recording) (recordingView, error) {
-	growing, grows := s.cfg.Source.Growing(rec.ID)
-	segments, err := s.cfg.Catalog.RecordingSegments(c.ctx(), rec.ID, lieciba.Interval{})
+	r, err := s.readRecording(c, rec)
 	if err != nil {
 		return recordingView{}, err
 	}
-	gaps, err := s.cfg.Catalog.RecordingGaps(c.ctx(), rec.ID)
-	if err != nil {
-		return recordingView{}, err
-	}
-	cam, err := s.cfg.Catalog.Camera(c.ctx(), rec.CameraID)
-	if err != nil {
-		return recordingView{}, err
-	}
-	v := recordingView{ID: rec.ID, CameraID: rec.CameraID, CameraName: cam.Name, RoomID: rec.RoomID, State: rec.State,
+	v := recordingView{ID: rec.ID, CameraID: rec.CameraID, CameraName: r.camera.Name, RoomID: rec.RoomID, State: rec.State,
 		Window: viewInterval(rec.Window), Segments: []segmentView{}, Gaps: []gapView{}}
-	var spans []lieciba.Interval
-	for _, seg := range segments {
-		spans = append(spans, seg.Span())
+	for _, seg := range r.segments {
 		v.Segments = append(v.Segments, viewSegment(seg))
-		grows = grows && seg.ID != growing.ID // it closed in between
 	}
-	for _, g := range gaps {
+	for _, g := range r.gaps {
 		v.Gaps = append(v.Gaps, viewGap(g))
 	}
-	if grows {
-		spans = append(spans, growing.Span())
-		i := viewInterval(growing.Span())
+	if r.growing != nil {
+		i := viewInterval(*r.growing)
 		v.Growing = &i
 	}
-	cover(rec, spans, gaps, c.now).show(&v)
+	r.cover(c.now).show(&v)
 	return v, nil
 }
 
-// coverage of a recording: the sums over its window, and whether what should
-// be there by now is.
-type coverage struct {
-	whole lieciba.Coverage
-	exact bool
+// onRecord is what the catalogue and the spool know of a recording.
+type onRecord struct {
+	lieciba.Recording
+	camera   lieciba.Camera
+	segments []lieciba.Segment
+	gaps     []lieciba.Gap
+	growing  *lieciba.Interval // of the segment that is being written; nil: none
 }
+
+// readRecording reads the growing segment before the closed ones: one that
+// closes in between then shows as closed, and not as missing.
+func (s *Server) readRecording(c *call, rec lieciba.Recording) (r onRecord, err error) {
+	r.Recording = rec
+	growing, grows := s.cfg.Source.Growing(rec.ID)
+	if r.segments, err = s.cfg.Catalog.RecordingSegments(c.ctx(), rec.ID, lieciba.Interval{}); err != nil {
+		return r, err
+	}
+	if r.gaps, err = s.cfg.Catalog.RecordingGaps(c.ctx(), rec.ID); err != nil {
+		return r, err
+	}
+	if r.camera, err = s.cfg.Catalog.Camera(c.ctx(), rec.CameraID); err != nil {
+		return r, err
+	}
+	closed := func(seg lieciba.Segment) bool { return seg.ID == growing.ID }
+	if grows && !slices.ContainsFunc(r.segments, closed) {
+		i := growing.Span()
+		r.growing = &i
+	}
+	return r, nil
+}
+
+// coverage of a recording: over its whole window, and over what should be there
+// by now.
+type coverage struct{ whole, soFar lieciba.Coverage }
 
 // cover computes a recording's coverage. While it is recorded, only the span up
 // to the newest thing known can be exact: the rest is still to come. Afterwards
 // the whole window must be.
-func cover(rec lieciba.Recording, spans []lieciba.Interval, gaps []lieciba.Gap, now time.Time) coverage {
-	until := now
+func (r onRecord) cover(now time.Time) coverage {
+	rec, until := r.Recording, now
+	var spans []lieciba.Interval
+	for _, seg := range r.segments {
+		spans = append(spans, seg.Span())
+	}
+	if r.growing != nil {
+		spans = append(spans, *r.growing)
+	}
 	if until.After(rec.Window.To) {
 		until = rec.Window.To
 	}
 	edge := rec.Window.From
 	var lost []lieciba.Interval
-	for _, g := range gaps {
+	for _, g := range r.gaps {
 		lost = append(lost, g.Span(until))
 	}
 	for _, list := range [][]lieciba.Interval{spans, lost} {
@@ -112,17 +133,17 @@ func cover(rec lieciba.Recording, spans []lieciba.Interval, gaps []lieciba.Gap, 
 	}
 	whole := lieciba.Cover(rec.Window, spans, lost)
 	if rec.State != lieciba.RecordingScheduled && rec.State != lieciba.RecordingRecording {
-		return coverage{whole, whole.Exact()}
+		return coverage{whole, whole}
 	}
 	soFar := lieciba.Interval{From: rec.Window.From, To: rec.Window.To}
 	if edge.Before(soFar.To) {
 		soFar.To = edge
 	}
-	return coverage{whole, lieciba.Cover(soFar, spans, lost).Exact()}
+	return coverage{whole, lieciba.Cover(soFar, spans, lost)}
 }
 
 func (c coverage) show(v *recordingView) {
 	v.ExpectedS = c.whole.Expected.Duration().Seconds()
 	v.RecordedS, v.MissingS = c.whole.Recorded.Seconds(), c.whole.Missing.Seconds()
-	v.Exact = c.exact
+	v.Exact = c.soFar.Exact()
 }

@@ -21,6 +21,7 @@ import (
 	"lieciba"
 	"lieciba/api/password"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 	"lieciba/storage/localfs"
 	"lieciba/storage/secret"
 	"lieciba/storage/sqlite"
@@ -61,6 +62,12 @@ type world struct {
 	source  *mediaSource
 	refresh *seamRefresh
 	log     *lockedBuffer
+	exports *seamExporter
+	checker *seamChecker
+	planner *seamPlanner
+	witness *evidence.Key
+	keyFile string // of the hash log
+	dbFile  string
 	ticks   bool  // each request comes a millisecond later, so that audit entries have an order
 	own     place // the supervisor's site
 	foreign place
@@ -87,9 +94,11 @@ type option func(*Config)
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: start}, cameras: &seamCameras{}, viewer: newSeamViewer(), refresh: &seamRefresh{},
+		exports: &seamExporter{files: map[lieciba.ExportID][]byte{}}, checker: &seamChecker{}, planner: &seamPlanner{},
 		log: &lockedBuffer{}, tokens: map[lieciba.Role]string{}, ids: map[lieciba.Role]lieciba.TokenID{}}
 	dir := t.TempDir()
-	cat, err := sqlite.Open(t.Context(), filepath.Join(dir, "catalog.db"))
+	w.keyFile, w.dbFile = filepath.Join(dir, "log.key"), filepath.Join(dir, "catalog.db")
+	cat, err := sqlite.Open(t.Context(), w.dbFile)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
 	media, err := localfs.Open(filepath.Join(dir, "media"))
@@ -98,8 +107,13 @@ func newWorld(t *testing.T, options ...option) *world {
 	box, err := secret.Open(filepath.Join(dir, "key"))
 	require.NoError(t, err)
 	w.catalog, w.media = cat, media
+	w.witness, _, err = evidence.OpenWitnessKey(filepath.Join(dir, "witness.key"), "witness.test")
+	require.NoError(t, err)
+	logKey, _, err := evidence.OpenKey(w.keyFile)
+	require.NoError(t, err)
 	w.source = &mediaSource{media: media, growing: map[lieciba.RecordingID]lieciba.Segment{}}
 	w.cfg = Config{Catalog: cat, Media: media, Source: w.source, Prober: w.cameras, Monitor: w.cameras, Live: w.viewer,
+		Exporter: w.exports, Checker: w.checker, Planner: w.planner, LogKey: logKey.VerifierKey, Witnesses: []string{w.witness.VerifierKey()},
 		Player: w.viewer, Refresh: w.refresh, Secrets: box, UIBuilt: true, Version: "test",
 		UI:  http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = rw.Write([]byte("<!doctype html>pages")) }),
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now, Node: lieciba.NewID[lieciba.NodeID](start),

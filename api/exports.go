@@ -1,0 +1,301 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"lieciba"
+	"lieciba/storage"
+)
+
+type exportView struct {
+	ID             lieciba.ExportID    `json:"id"`
+	SessionID      lieciba.SessionID   `json:"session_id"`
+	CameraIDs      []lieciba.CameraID  `json:"camera_ids"`
+	From           *stamp              `json:"from"`
+	To             *stamp              `json:"to"`
+	Purpose        string              `json:"purpose"`
+	RecipientName  string              `json:"recipient_name"`
+	Recipient      string              `json:"recipient"`
+	RequestedBy    string              `json:"requested_by"`
+	RequestedAt    stamp               `json:"requested_at"`
+	NodeID         lieciba.NodeID      `json:"node_id"`
+	State          lieciba.ExportState `json:"state"`
+	DoneBytes      int64               `json:"done_bytes"`
+	TotalBytes     int64               `json:"total_bytes"`
+	Size           int64               `json:"size"`
+	SHA256         *string             `json:"sha256"`
+	ManifestSHA256 *string             `json:"manifest_sha256"`
+	SealedAt       *stamp              `json:"sealed_at"`
+	CollectedAt    *stamp              `json:"collected_at"`
+	Error          string              `json:"error"`
+}
+
+// optionalHash is null for a hash that is not known yet.
+func optionalHash(h [32]byte) *string {
+	if h == [32]byte{} {
+		return nil
+	}
+	s := hex.EncodeToString(h[:])
+	return &s
+}
+
+func viewExport(e lieciba.Export) exportView {
+	return exportView{ID: e.ID, SessionID: e.SessionID, CameraIDs: orEmpty(e.CameraIDs), From: optionalStamp(e.From), To: optionalStamp(e.To),
+		Purpose: e.Purpose, RecipientName: e.RecipientName, Recipient: e.Recipient, RequestedBy: e.RequestedBy,
+		RequestedAt: stamp(e.RequestedAt), NodeID: e.NodeID, State: e.State, DoneBytes: e.DoneBytes, TotalBytes: e.TotalBytes,
+		Size: e.Size, SHA256: optionalHash(e.SHA256), ManifestSHA256: optionalHash(e.Manifest),
+		SealedAt: optionalStamp(e.SealedAt), CollectedAt: optionalStamp(e.CollectedAt), Error: e.Error}
+}
+
+func exportTarget(e lieciba.Export, site lieciba.SiteID) target {
+	return target{site: site, what: "export", id: string(e.ID), session: e.SessionID}
+}
+
+type newExport struct {
+	Purpose       string             `json:"purpose"`
+	RecipientName string             `json:"recipient_name"`
+	Recipient     string             `json:"recipient"`
+	CameraIDs     []lieciba.CameraID `json:"camera_ids"`
+	From          *string            `json:"from"`
+	To            *string            `json:"to"`
+}
+
+// check judges a request on its own and returns the range of the clip.
+func (in newExport) check() (clip lieciba.Interval, err error) {
+	if err := checkSentence("purpose", in.Purpose); err != nil {
+		return clip, err
+	}
+	if err := checkText("recipient_name", in.RecipientName); err != nil {
+		return clip, err
+	}
+	if in.Recipient != "" && !ageRecipient(in.Recipient) {
+		return clip, lieciba.Invalid("recipient", "is no age public key: copy all of the line that age-keygen printed, age1…; leave it empty for a package without encryption")
+	}
+	if len(in.CameraIDs) > 100 {
+		return clip, lieciba.Invalid("camera_ids", "at most 100")
+	}
+	for i, id := range in.CameraIDs {
+		if _, err := lieciba.ParseID[lieciba.CameraID]("camera_ids", string(id)); err != nil {
+			return clip, err
+		}
+		if slices.Contains(in.CameraIDs[:i], id) {
+			return clip, lieciba.Invalid("camera_ids", "%s is named twice", id)
+		}
+	}
+	switch {
+	case in.From == nil && in.To == nil:
+		return clip, nil
+	case in.From == nil:
+		return clip, lieciba.Invalid("from", "send both from and to of the clip, or neither")
+	case in.To == nil:
+		return clip, lieciba.Invalid("to", "send both from and to of the clip, or neither")
+	}
+	if clip.From, err = parseTime("from", *in.From); err != nil {
+		return clip, err
+	}
+	if clip.To, err = parseTime("to", *in.To); err != nil {
+		return clip, err
+	}
+	if clip.Empty() {
+		return clip, lieciba.Invalid("to", "must be after from")
+	}
+	return clip, nil
+}
+
+// createExport stores a request for a package; the exporter works it off.
+func (s *Server) createExport(c *call, x lieciba.ExamSession) error {
+	if s.cfg.Exporter == nil {
+		return notHere("evidence packages are not built")
+	}
+	var in newExport
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	clip, err := in.check()
+	if err != nil {
+		return err
+	}
+	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](c.now), SessionID: x.ID, CameraIDs: in.CameraIDs, From: clip.From, To: clip.To,
+		Purpose: in.Purpose, RecipientName: in.RecipientName, Recipient: in.Recipient, RequestedBy: c.who.Name, RequestedByID: c.who.ID,
+		RequestedAt: lieciba.Micro(c.now), NodeID: s.cfg.Node, State: lieciba.ExportRequested}
+	if err := c.act(lieciba.ActExport, exportTarget(e, x.SiteID), "package asked for: "+in.Purpose, func(ctx context.Context) error {
+		recs, err := s.cfg.Catalog.SessionRecordings(ctx, x.ID)
+		if err != nil {
+			return err
+		}
+		if err := exportable(e, recs); err != nil {
+			return err
+		}
+		return s.cfg.Catalog.PutExport(ctx, e)
+	}); err != nil {
+		return err
+	}
+	s.cfg.Exporter.Poke()
+	c.gin.Header("Location", "/v1/exports/"+string(e.ID))
+	c.gin.JSON(http.StatusAccepted, viewExport(e))
+	return nil
+}
+
+// exportable refuses a package that could not be whole.
+func exportable(e lieciba.Export, recs []lieciba.Recording) error {
+	var window []lieciba.Interval
+	cameras := map[lieciba.CameraID]bool{}
+	for _, r := range recs {
+		switch r.State {
+		case lieciba.RecordingSealed:
+		case lieciba.RecordingExpired, lieciba.RecordingDeleted:
+			return lieciba.Errorf(lieciba.CodeConflict, "the footage of this session was deleted under its retention policy: see GET /v1/deletions")
+		default:
+			return lieciba.Errorf(lieciba.CodeConflict, "the recording of camera %s is %s, not sealed yet: ask again when all are sealed", r.CameraID, r.State)
+		}
+		cameras[r.CameraID] = true
+		window = append(window, r.Window)
+	}
+	if len(recs) == 0 {
+		return lieciba.Errorf(lieciba.CodeConflict, "nothing was recorded of this session")
+	}
+	for _, id := range e.CameraIDs {
+		if !cameras[id] {
+			return lieciba.Invalid("camera_ids", "camera %s did not record this session", id)
+		}
+	}
+	clip := lieciba.Interval{From: e.From, To: e.To}
+	if clip.Empty() || slices.ContainsFunc(lieciba.Merge(window), clip.Overlaps) {
+		return nil
+	}
+	return lieciba.Invalid("from", "the clip lies outside of what was recorded")
+}
+
+// notHere is the answer of a node that lacks a part.
+func notHere(what string) error {
+	return lieciba.Errorf(lieciba.CodeUnavailable, "%s on this server: ask another node", what)
+}
+
+func (s *Server) listExports(c *call) error {
+	var f storage.ExportFilter
+	err := c.onlyQuery("session", "state", "limit", "before")
+	if err != nil {
+		return err
+	}
+	if f.SessionID, err = s.querySession(c, lieciba.ActExport, "session"); err != nil {
+		return err
+	}
+	if f.States, err = queryStates(c, []lieciba.ExportState{lieciba.ExportRequested, lieciba.ExportBuilding, lieciba.ExportSealed,
+		lieciba.ExportCollected, lieciba.ExportPurged, lieciba.ExportFailed}); err != nil {
+		return err
+	}
+	if f.Limit, f.Before, err = page[lieciba.ExportID](c); err != nil {
+		return err
+	}
+	list, err := s.cfg.Catalog.ListExports(c.ctx(), f)
+	if err != nil {
+		return err
+	}
+	visible := s.visibleSessions(c, lieciba.ActExport)
+	out := paged[exportView]{Items: []exportView{}}
+	for _, e := range list {
+		ok, err := visible(e.SessionID)
+		if err != nil {
+			return err
+		}
+		if ok {
+			out.Items = append(out.Items, viewExport(e))
+		}
+	}
+	if len(list) == f.Limit {
+		out.NextBefore = optional(string(list[len(list)-1].ID))
+	}
+	return c.ok(out)
+}
+
+// queryStates reads the query parameter state: one or several, with commas or repeated.
+func queryStates[T ~string](c *call, known []T) (list []T, err error) {
+	for _, v := range c.gin.QueryArray("state") {
+		for name := range strings.SplitSeq(v, ",") {
+			if !slices.Contains(known, T(name)) {
+				return nil, lieciba.Invalid("state", "unknown state %q: use one of %v", name, known)
+			}
+			list = append(list, T(name))
+		}
+	}
+	return list, nil
+}
+
+// visibleSessions tells of sessions whether the caller may do act at their site.
+func (s *Server) visibleSessions(c *call, act lieciba.Act) func(lieciba.SessionID) (bool, error) {
+	all, _ := lieciba.AllowedSites(c.who, act)
+	seen := map[lieciba.SessionID]bool{}
+	return func(id lieciba.SessionID) (bool, error) {
+		if all {
+			return true, nil
+		}
+		if ok, known := seen[id]; known {
+			return ok, nil
+		}
+		x, err := s.cfg.Catalog.Session(c.ctx(), id)
+		if err != nil {
+			return false, err
+		}
+		seen[id] = lieciba.Allow(c.who, act, x.SiteID) == nil
+		return seen[id], nil
+	}
+}
+
+// exportByID resolves the session of an export, because its site decides.
+func (s *Server) exportByID(c *call) (lieciba.Export, target, error) {
+	id, err := lieciba.ParseID[lieciba.ExportID]("id", c.gin.Param("id"))
+	if err != nil {
+		return lieciba.Export{}, target{}, err
+	}
+	e, err := s.cfg.Catalog.Export(c.ctx(), id)
+	if err != nil {
+		return e, target{}, asNotFound(err, "export")
+	}
+	x, err := s.cfg.Catalog.Session(c.ctx(), e.SessionID)
+	return e, exportTarget(e, x.SiteID), err
+}
+
+func (s *Server) getExport(c *call, e lieciba.Export) error { return c.ok(viewExport(e)) }
+
+// fetchable says why a package cannot be fetched.
+func fetchable(e lieciba.Export) error {
+	switch e.State {
+	case lieciba.ExportSealed, lieciba.ExportCollected:
+		return nil
+	case lieciba.ExportPurged:
+		return lieciba.Errorf(lieciba.CodeNotFound, "this package was removed after its time; its hash stays in the log: ask for a new one")
+	case lieciba.ExportFailed:
+		return lieciba.Errorf(lieciba.CodeConflict, "building this package failed and is tried again: see its error")
+	}
+	return lieciba.Errorf(lieciba.CodeConflict, "this package is not built yet: see its state")
+}
+
+// collected notes the first whole download.
+func (s *Server) collected(c *call, id lieciba.ExportID, t target) error {
+	e := c.entry(string(lieciba.ActExport), t)
+	e.At = lieciba.Micro(s.cfg.Now()) // a download may take hours
+	e.Detail = "package collected: all of it was sent"
+	return c.record(&e, func(ctx context.Context) error {
+		x, err := s.cfg.Catalog.Export(ctx, id)
+		if err != nil || x.State != lieciba.ExportSealed {
+			return err // collected before
+		}
+		x.State, x.CollectedAt = lieciba.ExportCollected, e.At
+		return s.cfg.Catalog.PutExport(ctx, x)
+	})
+}
+
+// packageName is a name that says whose package it is and holds nothing that a
+// header or a file system could misread.
+func packageName(x lieciba.ExamSession, e lieciba.Export) string {
+	name := "lieciba-" + x.ExternalID + "-" + e.RequestedAt.In(lieciba.Riga).Format(time.DateOnly) + "-" + string(e.ID[len(e.ID)-6:]) + ".zip"
+	if e.Recipient != "" {
+		name += ".age"
+	}
+	return name
+}

@@ -1,0 +1,361 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lieciba"
+	"lieciba/storage"
+)
+
+type periodView struct {
+	Months int `json:"months"`
+	Days   int `json:"days"`
+}
+
+type policyView struct {
+	ID          lieciba.PolicyID    `json:"id"`
+	Name        string              `json:"name"`
+	Version     int                 `json:"version"`
+	Purpose     string              `json:"purpose"`
+	LegalBasis  string              `json:"legal_basis"`
+	Keep        periodView          `json:"keep"`
+	Unanchored  periodView          `json:"unanchored"`
+	WarnBefore  periodView          `json:"warn_before"`
+	AfterAppeal periodView          `json:"after_appeal"`
+	Retroactive bool                `json:"retroactive"`
+	State       lieciba.PolicyState `json:"state"`
+	DraftedBy   string              `json:"drafted_by"`
+	DraftedByID string              `json:"drafted_by_id"`
+	DraftedAt   stamp               `json:"drafted_at"`
+	ApprovedBy  string              `json:"approved_by"`
+	ApprovedAt  *stamp              `json:"approved_at"`
+	Shortens    bool                `json:"shortens"`
+	Notice      string              `json:"notice"`
+}
+
+// viewPolicy shows a version and what it does to the one before it; old is nil
+// when there is none.
+func viewPolicy(p lieciba.RetentionPolicy, old *lieciba.RetentionPolicy) policyView {
+	v := policyView{ID: p.ID, Name: p.Name, Version: p.Version, Purpose: p.Purpose, LegalBasis: p.LegalBasis, Keep: periodView(p.Keep),
+		Unanchored: periodView(p.Unanchored), WarnBefore: periodView(p.WarnBefore), AfterAppeal: periodView(p.AfterAppeal),
+		Retroactive: p.Retroactive, State: p.State, DraftedBy: p.DraftedBy, DraftedByID: p.DraftedByID, DraftedAt: stamp(p.DraftedAt),
+		ApprovedBy: p.ApprovedBy, ApprovedAt: optionalStamp(p.ApprovedAt)}
+	if old == nil || !p.Shortens(*old) {
+		return v
+	}
+	v.Shortens, v.Notice = true, shortening(p, *old)
+	return v
+}
+
+// shortening says in words what gets shorter and for which recordings.
+func shortening(p, old lieciba.RetentionPolicy) string {
+	var what []string
+	for _, f := range []struct {
+		name     string
+		now, was lieciba.Period
+	}{{"keep", p.Keep, old.Keep}, {"unanchored", p.Unanchored, old.Unanchored}, {"after_appeal", p.AfterAppeal, old.AfterAppeal}} {
+		if !f.now.NeverEarlier(f.was) {
+			what = append(what, f.name)
+		}
+	}
+	whose := "it holds for recordings that are sealed after its approval; what was sealed before keeps its longer term"
+	if p.Retroactive {
+		whose = "it is retroactive: footage that was sealed before its approval goes earlier too"
+	}
+	return "shortens " + strings.Join(what, ", ") + " of version " + strconv.Itoa(old.Version) + ": " + whose
+}
+
+// before finds the version of p's name that was in force before p: for a draft
+// the one that is now.
+func before(p lieciba.RetentionPolicy, all []lieciba.RetentionPolicy) *lieciba.RetentionPolicy {
+	var old *lieciba.RetentionPolicy
+	for _, o := range all {
+		inForce := o.State == lieciba.PolicyApproved || o.State == lieciba.PolicySuperseded
+		if o.Name == p.Name && o.ID != p.ID && o.Version < p.Version && inForce && (old == nil || o.Version > old.Version) {
+			old = &o
+		}
+	}
+	return old
+}
+
+func (s *Server) listPolicies(c *call) error {
+	all, err := s.cfg.Catalog.Policies(c.ctx())
+	if err != nil {
+		return err
+	}
+	out := items[policyView]{Items: []policyView{}}
+	for _, p := range all {
+		out.Items = append(out.Items, viewPolicy(p, before(p, all)))
+	}
+	return c.ok(out)
+}
+
+type newPolicy struct {
+	Name        *string     `json:"name"`
+	Purpose     string      `json:"purpose"`
+	LegalBasis  string      `json:"legal_basis"`
+	Keep        *periodView `json:"keep"`
+	Unanchored  *periodView `json:"unanchored"`
+	WarnBefore  *periodView `json:"warn_before"`
+	AfterAppeal *periodView `json:"after_appeal"`
+	Retroactive bool        `json:"retroactive"`
+}
+
+// draft checks what was sent.
+func (in newPolicy) draft() (p lieciba.RetentionPolicy, err error) {
+	p = lieciba.RetentionPolicy{Name: lieciba.DefaultPolicy, Purpose: in.Purpose, LegalBasis: in.LegalBasis, Retroactive: in.Retroactive,
+		State: lieciba.PolicyDraft}
+	if in.Name != nil {
+		p.Name = *in.Name
+	}
+	if !lieciba.ValidCode(p.Name) {
+		return p, lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	}
+	if err := checkSentence("purpose", p.Purpose); err != nil {
+		return p, err
+	}
+	if err := checkSentence("legal_basis", p.LegalBasis); err != nil {
+		return p, err
+	}
+	for _, f := range []struct {
+		field string
+		from  *periodView
+		to    *lieciba.Period
+	}{{"keep", in.Keep, &p.Keep}, {"unanchored", in.Unanchored, &p.Unanchored}, {"warn_before", in.WarnBefore, &p.WarnBefore},
+		{"after_appeal", in.AfterAppeal, &p.AfterAppeal}} {
+		if f.from == nil {
+			return p, lieciba.Invalid(f.field, "is missing: send months and days")
+		}
+		if f.from.Months < 0 || f.from.Months > 1200 || f.from.Days < 0 || f.from.Days > 36500 {
+			return p, lieciba.Invalid(f.field, "must have 0 to 1200 months and 0 to 36500 days")
+		}
+		*f.to = lieciba.Period(*f.from)
+	}
+	switch {
+	case p.Keep.Zero():
+		return p, lieciba.Invalid("keep", "must not be zero: footage would go on the day of the result")
+	case p.Unanchored.Zero():
+		return p, lieciba.Invalid("unanchored", "must not be zero: footage would go before any result can be notified")
+	case !p.Unanchored.NeverEarlier(p.WarnBefore):
+		return p, lieciba.Invalid("warn_before", "must not be longer than unanchored: the alarm would come before the session")
+	}
+	return p, nil
+}
+
+func policyTarget(id lieciba.PolicyID) target {
+	return target{what: "retention_policy", id: string(id)}
+}
+
+// draftPolicy stores a new version; it rules nothing until another person approves it.
+func (s *Server) draftPolicy(c *call) error {
+	var in newPolicy
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	p, err := in.draft()
+	if err != nil {
+		return err
+	}
+	p.ID = lieciba.NewID[lieciba.PolicyID](c.now)
+	p.DraftedBy, p.DraftedByID, p.DraftedAt = c.who.Name, c.who.ID, lieciba.Micro(c.now)
+	var all []lieciba.RetentionPolicy
+	e := c.entry(string(lieciba.ActDraftPolicy), policyTarget(p.ID))
+	if err := c.record(&e, func(ctx context.Context) (err error) {
+		if all, err = s.cfg.Catalog.Policies(ctx); err != nil {
+			return err
+		}
+		p.Version = 1
+		for _, o := range all {
+			if o.Name == p.Name {
+				p.Version = max(p.Version, o.Version+1)
+			}
+		}
+		e.Detail = "policy " + p.Name + " version " + strconv.Itoa(p.Version) + " drafted"
+		return s.cfg.Catalog.PutPolicy(ctx, p)
+	}); err != nil {
+		return err
+	}
+	return c.created(viewPolicy(p, before(p, all)))
+}
+
+// approvePolicy puts another person's draft in force.
+func (s *Server) approvePolicy(c *call) error {
+	id, err := lieciba.ParseID[lieciba.PolicyID]("id", c.gin.Param("id"))
+	if err != nil {
+		return err
+	}
+	var p lieciba.RetentionPolicy
+	var all []lieciba.RetentionPolicy
+	e := c.entry(string(lieciba.ActApprovePolicy), policyTarget(id))
+	err = c.record(&e, func(ctx context.Context) (err error) {
+		if all, err = s.cfg.Catalog.Policies(ctx); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(p lieciba.RetentionPolicy) bool { return p.ID == id })
+		if i < 0 {
+			return notFound("retention policy")
+		}
+		if all[i].DraftedByID == c.who.ID {
+			return lieciba.Errorf(lieciba.CodeForbidden, "you drafted this policy: another person must approve it")
+		}
+		if p, err = s.cfg.Catalog.ApprovePolicy(ctx, id, c.who.Name, c.who.ID, lieciba.Micro(c.now)); err != nil {
+			return err
+		}
+		e.Detail = "policy " + p.Name + " version " + strconv.Itoa(p.Version) + " approved"
+		if old := before(p, all); old != nil && p.Shortens(*old) {
+			e.Detail += "; it " + shortening(p, *old)
+		}
+		return nil
+	})
+	if lieciba.CodeOf(err) == lieciba.CodeForbidden { // four eyes: that somebody tried is evidence
+		c.auditRefusal(lieciba.ActApprovePolicy, policyTarget(id), lieciba.CodeForbidden)
+	}
+	if err != nil {
+		return err
+	}
+	return c.ok(viewPolicy(p, before(p, all)))
+}
+
+type planView struct {
+	RecordingID lieciba.RecordingID    `json:"recording_id"`
+	SessionID   lieciba.SessionID      `json:"session_id"`
+	ExternalID  string                 `json:"external_id"`
+	CameraID    lieciba.CameraID       `json:"camera_id"`
+	CameraName  string                 `json:"camera_name"`
+	State       lieciba.RecordingState `json:"state"`
+	Bytes       int64                  `json:"bytes"`
+	Due         bool                   `json:"due"`
+	DueAt       *stamp                 `json:"due_at"`
+	PolicyID    *lieciba.PolicyID      `json:"policy_id"`
+	Reason      string                 `json:"reason"`
+	BlockedBy   string                 `json:"blocked_by"`
+	Alarms      []string               `json:"alarms"`
+}
+
+// plan is the dry run of retention: what would go when, and why. It changes nothing.
+func (s *Server) plan(c *call) error {
+	if s.cfg.Planner == nil {
+		return notHere("retention is not run")
+	}
+	if err := c.onlyQuery("before"); err != nil {
+		return err
+	}
+	until, err := c.queryTime("before")
+	if err != nil {
+		return err
+	}
+	rows, err := s.cfg.Planner.Plan(c.ctx(), until)
+	if err != nil {
+		return err
+	}
+	visible := s.visibleSessions(c, lieciba.ActReadRetention)
+	out := items[planView]{Items: []planView{}}
+	for _, r := range rows {
+		ok, err := visible(r.Recording.SessionID)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		v, err := s.viewPlanned(c.ctx(), r)
+		if err != nil {
+			return err
+		}
+		out.Items = append(out.Items, v)
+	}
+	return c.ok(out)
+}
+
+func (s *Server) viewPlanned(ctx context.Context, r PlannedDeletion) (v planView, err error) {
+	x, err := s.cfg.Catalog.Session(ctx, r.Recording.SessionID)
+	if err != nil {
+		return v, err
+	}
+	cam, err := s.cfg.Catalog.Camera(ctx, r.Recording.CameraID)
+	if err != nil {
+		return v, err
+	}
+	sum, err := s.cfg.Catalog.SegmentTotals(ctx, r.Recording.ID)
+	return planView{RecordingID: r.Recording.ID, SessionID: x.ID, ExternalID: x.ExternalID, CameraID: cam.ID, CameraName: cam.Name,
+		State: r.Recording.State, Bytes: sum.Bytes, Due: r.Due, DueAt: optionalStamp(r.DueAt), PolicyID: optional(r.Policy), Reason: r.Reason,
+		BlockedBy: strings.Join(r.BlockedBy, "; "), Alarms: orEmpty(r.Alarms)}, err
+}
+
+type deletionView struct {
+	ID          lieciba.DeletionID    `json:"id"`
+	RecordingID lieciba.RecordingID   `json:"recording_id"`
+	SessionID   lieciba.SessionID     `json:"session_id"`
+	PolicyID    *lieciba.PolicyID     `json:"policy_id"`
+	Reason      string                `json:"reason"`
+	DueAt       stamp                 `json:"due_at"`
+	DecidedAt   stamp                 `json:"decided_at"`
+	State       lieciba.DeletionState `json:"state"`
+	DoneAt      *stamp                `json:"done_at"`
+}
+
+func viewDeletion(d lieciba.Deletion) deletionView {
+	return deletionView{ID: d.ID, RecordingID: d.RecordingID, SessionID: d.SessionID, PolicyID: optional(d.PolicyID), Reason: d.Reason,
+		DueAt: stamp(d.DueAt), DecidedAt: stamp(d.DecidedAt), State: d.State, DoneAt: optionalStamp(d.DoneAt)}
+}
+
+func (s *Server) listDeletions(c *call) error {
+	if err := c.onlyQuery("state", "limit", "before"); err != nil {
+		return err
+	}
+	states, err := queryStates(c, []lieciba.DeletionState{lieciba.DeletionOpen, lieciba.DeletionHeld, lieciba.DeletionDone})
+	if err != nil {
+		return err
+	}
+	limit, from, err := page[lieciba.DeletionID](c)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Catalog.ListDeletions(c.ctx(), storage.PageLimit(limit), from, states...)
+	if err != nil {
+		return err
+	}
+	visible := s.visibleSessions(c, lieciba.ActReadRetention)
+	out := paged[deletionView]{Items: []deletionView{}}
+	for _, d := range list {
+		ok, err := visible(d.SessionID)
+		if err != nil {
+			return err
+		}
+		if ok {
+			out.Items = append(out.Items, viewDeletion(d))
+		}
+	}
+	if len(list) == limit {
+		out.NextBefore = optional(string(list[len(list)-1].ID))
+	}
+	return c.ok(out)
+}
+
+// deletionByID resolves the session of a deletion, because its site decides.
+func (s *Server) deletionByID(c *call) (lieciba.Deletion, target, error) {
+	id, err := lieciba.ParseID[lieciba.DeletionID]("id", c.gin.Param("id"))
+	if err != nil {
+		return lieciba.Deletion{}, target{}, err
+	}
+	d, err := s.cfg.Catalog.Deletion(c.ctx(), id)
+	if err != nil {
+		return d, target{}, asNotFound(err, "deletion")
+	}
+	x, err := s.cfg.Catalog.Session(c.ctx(), d.SessionID)
+	return d, target{site: x.SiteID, what: "deletion", id: string(id), session: d.SessionID}, err
+}
+
+// certificate answers the certificate byte for byte: its hash is in the log.
+func (s *Server) certificate(c *call, d lieciba.Deletion) error {
+	if d.Certificate == nil {
+		return lieciba.Errorf(lieciba.CodeConflict, "this deletion is %s: its certificate is written when all of its objects are gone", d.State)
+	}
+	c.gin.Header("Content-Disposition", `attachment; filename="deletion-`+string(d.ID)+`.json"`)
+	c.gin.Data(http.StatusOK, "application/json", d.Certificate)
+	return nil
+}
