@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
-	"lieciba/storage"
 	"lieciba/storage/storagetest"
 )
 
@@ -62,40 +62,35 @@ func TestHoldsAndClaimsTakeTurns(t *testing.T) {
 	require.Equal(t, lieciba.DeletionHeld, stored.State)
 }
 
-// TestNoTwoMethodsDeadlock calls every method that locks, from two nodes at once,
-// alone and in acts. PostgreSQL would end one of two that wait for each other,
-// and it would run again unseen: the tracer sees it.
+// TestNoTwoMethodsDeadlock runs every two methods that lock against each other,
+// from two nodes. PostgreSQL would end one of two that wait for each other, and
+// it would run again unseen: the tracer sees it.
 func TestNoTwoMethodsDeadlock(t *testing.T) {
 	url := storagetest.Postgres(t)
 	var seen counter
-	nodes := []*Catalog{openTraced(t, url, &seen), openTraced(t, url, &seen)}
-	w := newWorld(t, nodes[0])
-	for n := range 8 {
-		w.addVerified(t, nodes[0], n)
+	a, b := openTraced(t, url, &seen), openTraced(t, url, &seen)
+	calls := lockingCalls(t, a)
+	for i, first := range calls {
+		for j, second := range calls[i:] {
+			var wg sync.WaitGroup
+			wg.Go(func() { repeat(t, a, first, 2*(i*len(calls)+j)) })
+			wg.Go(func() { repeat(t, b, second, 2*(i*len(calls)+j)+1) })
+			wg.Wait()
+			require.Nil(t, seen.deadlock.Load(), "calls %d and %d", i, i+j)
+		}
 	}
-	calls := lockingCalls(t, w)
-	const workers, rounds = 8, 120
-	var wg sync.WaitGroup
-	for i := range workers {
-		wg.Go(func() {
-			c := nodes[i%2]
-			for n := range rounds {
-				call := calls[(i*rounds+n*(2*i+1))%len(calls)]
-				do := func(ctx context.Context) error { return refused(call(ctx, c, i*rounds+n)) }
-				err := do(t.Context())
-				if n%3 == 0 {
-					e := newAudit("act")
-					err = errors.Join(err, c.Act(t.Context(), &e, do))
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
+}
+
+// repeat makes a call in acts, which keep its locks a little longer.
+func repeat(t *testing.T, c *Catalog, call lockingCall, n int) {
+	const times = 12
+	for i := range times {
+		e := newAudit("act")
+		if err := c.Act(t.Context(), &e, func(ctx context.Context) error { return refused(call(ctx, c, n*times+i)) }); err != nil {
+			t.Error(err)
+			return
+		}
 	}
-	wg.Wait()
-	require.Nil(t, seen.deadlock.Load())
 }
 
 // refused leaves out what a rule refuses: the calls are in no sensible order.
@@ -109,22 +104,70 @@ func refused(err error) error {
 
 type lockingCall func(ctx context.Context, c *Catalog, n int) error
 
-func lockingCalls(t *testing.T, w world) []lockingCall {
-	open := w.gap(5000)
-	open.To = time.Time{}
-	require.True(t, open.Open())
-	draft := lieciba.RetentionPolicy{ID: newID[lieciba.PolicyID](), Name: "p", Version: 1, State: lieciba.PolicyDraft, DraftedByID: "a", DraftedAt: base}
-	hold, export := w.hold(), lieciba.Export{ID: newID[lieciba.ExportID](), SessionID: w.session.ID, RequestedAt: base, State: lieciba.ExportRequested}
-	deletion, err := w.delete(lieciba.RetentionFacts{})
+// lockingCalls are calls on one session with two recordings: one that is whole and
+// stays open, and one whose deletion has begun.
+func lockingCalls(t *testing.T, c *Catalog) []lockingCall {
+	w := newWorld(t, c)
+	doomed := w.beside(t, c)
+	seg := doomed.addVerified(t, c, 0)
+	for n := range 400 {
+		doomed.addVerified(t, c, n+1)
+	}
+	doomed.seal(t, c)
+	deletion, err := c.BeginDeletion(t.Context(), doomed.rec.ID, doomed.delete)
 	require.NoError(t, err)
-	seg := w.segment(0)
+	hold, draft := w.hold(), lieciba.RetentionPolicy{ID: newID[lieciba.PolicyID](), Name: "p", Version: 1, State: lieciba.PolicyDraft, DraftedByID: "a", DraftedAt: base}
+	gap := w.gap(100_000)
+	return append(append(recordingCalls(w, gap), sessionCalls(w, hold)...), keepingCalls(w, doomed, deletion.ID, seg.ID, draft)...)
+}
+
+func recordingCalls(w world, gap lieciba.Gap) []lockingCall {
+	open := gap
+	open.To = time.Time{}
 	return []lockingCall{
-		func(ctx context.Context, c *Catalog, n int) error { return c.AddSegment(ctx, w.segment(100+n)) },
-		func(ctx context.Context, c *Catalog, n int) error { return c.PutGap(ctx, w.gap(10_000+n)) },
-		func(ctx context.Context, c *Catalog, n int) error { return c.PutGap(ctx, open) },
+		func(ctx context.Context, c *Catalog, n int) error { return c.AddSegment(ctx, w.segment(n)) },
+		func(ctx context.Context, c *Catalog, n int) error { return c.PutGap(ctx, w.gap(20_000+n)) },
 		func(ctx context.Context, c *Catalog, n int) error {
-			return c.CloseGap(ctx, open.ID, open.From.Add(1e6))
+			return errors.Join(refused(c.PutGap(ctx, open)), c.CloseGap(ctx, open.ID, gap.To))
 		},
+		func(ctx context.Context, c *Catalog, n int) error { return c.PutRun(ctx, w.run) },
+		func(ctx context.Context, c *Catalog, n int) error {
+			return c.MoveRecording(ctx, w.rec.ID, lieciba.RecordingRecording, "")
+		},
+		func(ctx context.Context, c *Catalog, n int) error {
+			_, err := c.EnsureRecording(ctx, w.rec)
+			return err
+		},
+		func(ctx context.Context, c *Catalog, n int) error {
+			_, err := c.SealRecording(ctx, w.rec.ID, w.build)
+			return err
+		},
+		func(ctx context.Context, c *Catalog, n int) error { // a seal as it is stored, taken back
+			e := errors.New("taken back")
+			err := c.write(ctx, "test", func(tx pgx.Tx) error {
+				if _, err := lockRecording(ctx, tx, w.rec.ID); err != nil {
+					return err
+				}
+				s, err := w.build(w.rec, nil, nil)
+				if err == nil {
+					err = storeSeal(ctx, tx, s)
+				}
+				if err == nil {
+					err = decided{e}
+				}
+				return err
+			})
+			if errors.Is(err, e) {
+				return nil
+			}
+			return err
+		},
+	}
+}
+
+func sessionCalls(w world, hold lieciba.Hold) []lockingCall {
+	export := lieciba.Export{ID: newID[lieciba.ExportID](), SessionID: w.session.ID, RequestedAt: base, State: lieciba.ExportRequested}
+	return []lockingCall{
 		func(ctx context.Context, c *Catalog, n int) error {
 			return c.ChangeSession(ctx, w.session.SessionKey, func(s *lieciba.ExamSession) (*lieciba.ExamSession, error) {
 				s.Seats++
@@ -135,26 +178,8 @@ func lockingCalls(t *testing.T, w world) []lockingCall {
 			return c.MoveSession(ctx, w.session.ID, lieciba.SessionFinished)
 		},
 		func(ctx context.Context, c *Catalog, n int) error {
-			return c.MoveRecording(ctx, w.rec.ID, lieciba.RecordingComplete, "")
-		},
-		func(ctx context.Context, c *Catalog, n int) error {
-			_, err := c.SealRecording(ctx, w.rec.ID, w.build)
-			return err
-		},
-		func(ctx context.Context, c *Catalog, n int) error { return c.PutExport(ctx, export) },
-		func(ctx context.Context, c *Catalog, n int) error {
-			e := export
-			e.ID, e.State = newID[lieciba.ExportID](), lieciba.ExportCollected
-			return c.PutExport(ctx, e)
-		},
-		func(ctx context.Context, c *Catalog, n int) error { return c.PutPolicy(ctx, draft) },
-		func(ctx context.Context, c *Catalog, n int) error {
-			_, err := c.ApprovePolicy(ctx, draft.ID, "ilze", "b", base)
-			return err
-		},
-		func(ctx context.Context, c *Catalog, n int) error {
 			_, _, err := c.AddSessionEvent(ctx, lieciba.SessionEvent{ID: newID[lieciba.EventID](), SessionID: w.session.ID, Source: "s",
-				ExternalID: fmt.Sprint("e", n%50), Kind: lieciba.EventAppealOpened, At: base})
+				ExternalID: fmt.Sprint("e", n), Kind: lieciba.EventAppealOpened, At: base})
 			return err
 		},
 		func(ctx context.Context, c *Catalog, n int) error {
@@ -168,37 +193,40 @@ func lockingCalls(t *testing.T, w world) []lockingCall {
 			})
 			return err
 		},
+		func(ctx context.Context, c *Catalog, n int) error { return c.PutExport(ctx, export) },
+	}
+}
+
+func keepingCalls(w, doomed world, id lieciba.DeletionID, seg lieciba.SegmentID, draft lieciba.RetentionPolicy) []lockingCall {
+	return []lockingCall{
+		func(ctx context.Context, c *Catalog, n int) error { return c.PutPolicy(ctx, draft) },
 		func(ctx context.Context, c *Catalog, n int) error {
-			_, err := c.BeginDeletion(ctx, w.rec.ID, func(f lieciba.RetentionFacts) (*lieciba.Deletion, error) {
-				if n < 500 { // the other calls shall meet a recording that is not deleted, too
-					return nil, nil
-				}
-				return deletion, nil
-			})
+			_, err := c.ApprovePolicy(ctx, draft.ID, "ilze", "b", base)
 			return err
 		},
 		func(ctx context.Context, c *Catalog, n int) error {
-			_, err := c.RetentionFacts(ctx, w.rec.ID)
+			_, err := c.BeginDeletion(ctx, w.rec.ID, func(lieciba.RetentionFacts) (*lieciba.Deletion, error) { return nil, nil })
 			return err
 		},
 		func(ctx context.Context, c *Catalog, n int) error {
-			_, err := c.ClaimSegments(ctx, deletion.ID, 1)
+			_, err := c.RetentionFacts(ctx, doomed.rec.ID)
 			return err
 		},
 		func(ctx context.Context, c *Catalog, n int) error {
-			return c.SegmentsDeleted(ctx, deletion.ID, []lieciba.SegmentID{seg.ID})
+			_, err := c.ClaimSegments(ctx, id, 1)
+			return err
+		},
+		func(ctx context.Context, c *Catalog, n int) error {
+			return c.SegmentsDeleted(ctx, id, []lieciba.SegmentID{seg})
+		},
+		func(ctx context.Context, c *Catalog, n int) error {
+			_, err := c.FinishDeletion(ctx, id, base, []byte("{}"))
+			return err
 		},
 		func(ctx context.Context, c *Catalog, n int) error {
 			_, err := c.Sequence(ctx, 50, grow)
 			return err
 		},
 		func(ctx context.Context, c *Catalog, n int) error { return c.StageLeaf(ctx, newLeaf(fmt.Sprint(n%20))) },
-		func(ctx context.Context, c *Catalog, n int) error {
-			return c.ScanRecordings(ctx, "", func(lieciba.Recording) error { return nil })
-		},
-		func(ctx context.Context, c *Catalog, n int) error {
-			_, err := c.ListExports(ctx, storage.ExportFilter{SessionID: w.session.ID})
-			return err
-		},
 	}
 }

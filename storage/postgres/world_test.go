@@ -46,6 +46,19 @@ func newWorld(t *testing.T, c *Catalog) world {
 	return w
 }
 
+// beside is another recording of the session, of the same camera.
+func (w world) beside(t *testing.T, c *Catalog) world {
+	t.Helper()
+	room := lieciba.Room{ID: newID[lieciba.RoomID](), SiteID: w.session.SiteID, Code: "r2", State: lieciba.PlaceActive, CreatedAt: base}
+	require.NoError(t, c.PutRoom(t.Context(), room))
+	w.rec.ID, w.rec.RoomID = newID[lieciba.RecordingID](), room.ID
+	_, err := c.EnsureRecording(t.Context(), w.rec)
+	require.NoError(t, err)
+	w.run.ID, w.run.RecordingID = newID[lieciba.RunID](), w.rec.ID
+	require.NoError(t, c.PutRun(t.Context(), w.run))
+	return w
+}
+
 // segment is the nth of ten seconds.
 func (w world) segment(n int) lieciba.Segment {
 	from := base.Add(time.Duration(n) * 10 * time.Second)
