@@ -123,20 +123,27 @@ type Checker interface {
 
 // PlannedDeletion is what the rules of retention say about one recording.
 type PlannedDeletion struct {
-	Recording lieciba.Recording
-	Due       bool      // it may go now
-	DueAt     time.Time // zero: no date is known
-	Policy    lieciba.PolicyID
-	Reason    string
-	BlockedBy []string // one sentence each; nil: nothing
-	Alarms    []string
+	RecordingID lieciba.RecordingID
+	SessionID   lieciba.SessionID
+	ExternalID  string // of the session
+	CameraID    lieciba.CameraID
+	Bytes       int64
+	Due         bool      // it may go now
+	DueAt       time.Time // zero: no date is known
+	Started     bool      // its deletion is under way
+	PolicyID    lieciba.PolicyID
+	Reason      string
+	BlockedBy   []string // one sentence each; nil: nothing
+	Alarms      []string
 }
 
-// Planner tells what retention would delete (package storage/retention).
-type Planner interface {
-	// Plan lists by DueAt what is not deleted yet and has a date before the given
-	// instant, or an alarm; the zero time means all. It changes nothing.
+// Retention deletes what is due (package storage/retention).
+type Retention interface {
+	// Plan lists by DueAt, unknown dates last, what is not deleted yet; with a
+	// before that is not zero, only what has a date before it. It changes nothing.
 	Plan(ctx context.Context, before time.Time) ([]PlannedDeletion, error)
+	// Poke makes it look at holds, events and policies now; it does not block.
+	Poke()
 }
 
 // Secrets seals camera credentials (package storage/secret). aad binds a sealed
@@ -160,7 +167,7 @@ type Config struct {
 
 	Exporter  Exporter      // nil: this node builds no packages
 	Checker   Checker       // nil: the log cannot be checked from here
-	Planner   Planner       // nil: there is no plan to show
+	Retention Retention     // nil: this node deletes nothing
 	LogKey    func() string // verifier key that signs checkpoints now; nil: this node does not know it
 	Witnesses []string      // verifier keys whose cosignatures are taken
 

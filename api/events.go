@@ -121,6 +121,7 @@ func (s *Server) pushEvent(c *call, x lieciba.ExamSession) error {
 	}); err != nil {
 		return err
 	}
+	s.pokeRetention()
 	v := viewEvent(stored, x.State, hold)
 	if repeated {
 		return c.ok(v)

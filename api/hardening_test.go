@@ -302,15 +302,19 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.Gatherer = more
 		c.Stats = func() Stats {
-			return Stats{SpoolBytes: 1 << 20, SpoolFiles: 3, UploadLag: 90 * time.Second, LiveViewers: 5, Playbacks: 2, Cameras: []CameraStats{
-				{CameraID: "id-1", Name: `fr"ont`, CameraStatus: lieciba.CameraStatus{Connected: true, Bitrate: 2_000_000, FPS: 25, LostPackets: 4,
-					LastFrameAge: 40 * time.Millisecond, LastDurableAge: -1, GapOpenSince: start, Viewers: 5}}}}
+			return Stats{SpoolBytes: 1 << 20, SpoolFiles: 3, UploadLag: 90 * time.Second, LiveViewers: 5, Playbacks: 2,
+				Evidence: EvidenceStats{LogSize: 4211, StagedLeaves: 3, OldestStaged: 1500 * time.Millisecond, ExportsOpen: 2, RetentionDue: 6,
+					RetentionAlarms: 7, DiskPressure: 1}, Cameras: []CameraStats{
+					{CameraID: "id-1", Name: `fr"ont`, CameraStatus: lieciba.CameraStatus{Connected: true, Bitrate: 2_000_000, FPS: 25, LostPackets: 4,
+						LastFrameAge: 40 * time.Millisecond, LastDurableAge: -1, GapOpenSince: start, Viewers: 5}}}}
 		}
 	})
 	w.as("monitoring", "GET", "/v1/me", nil).want(200)
 	body := string(w.as("monitoring", "GET", "/metrics", nil).want(200).body)
 	for _, line := range []string{
 		`lieciba_camera_bitrate_bits_per_second{camera="fr\"ont",camera_id="id-1"} 2e+06`,
+		"lieciba_evidence_log_size 4211", "lieciba_evidence_staged_leaves 3", "lieciba_evidence_oldest_staged_seconds 1.5",
+		"lieciba_exports_open 2", "lieciba_retention_due 6", "lieciba_retention_alarms 7", "lieciba_disk_pressure_level 1",
 		`lieciba_camera_frames_per_second{camera="fr\"ont",camera_id="id-1"} 25`,
 		`lieciba_camera_lost_packets_total{camera="fr\"ont",camera_id="id-1"} 4`,
 		`lieciba_camera_last_frame_age_seconds{camera="fr\"ont",camera_id="id-1"} 0.04`,

@@ -110,6 +110,7 @@ func (s *Server) placeHold(c *call, x lieciba.ExamSession) error {
 		}); err != nil {
 		return err
 	}
+	s.pokeRetention()
 	v := viewHold(h)
 	v.GoneSegments = &gone
 	return c.created(v)
@@ -147,6 +148,7 @@ func (s *Server) changeHold(c *call, act lieciba.Act, h lieciba.Hold, detail str
 	if err != nil {
 		return err
 	}
+	s.pokeRetention()
 	return c.ok(viewHold(stored))
 }
 

@@ -22,6 +22,18 @@ type Stats struct {
 	LiveViewers  int           // live viewers of all cameras
 	OpenGaps     int
 	NodeSessions int // exam sessions that this node records now
+	Evidence     EvidenceStats
+}
+
+// EvidenceStats is the part of Stats that tells how evidence and retention do.
+type EvidenceStats struct {
+	LogSize         int64         // leaves in the hash log
+	StagedLeaves    int           // that wait for their place
+	OldestStaged    time.Duration // age of the oldest of those; 0: none waits
+	ExportsOpen     int           // packages that are asked for and not built
+	RetentionDue    int           // recordings that may be deleted now
+	RetentionAlarms int           // recordings that a person must look at
+	DiskPressure    int           // 0: none, 1: alarm, 2: new low-priority work is refused
 }
 
 // CameraStats is one camera's part of Stats.
@@ -37,6 +49,8 @@ type statsCollector struct {
 
 	cameraUp, recording, bitrate, fps, lost, frameAge, durableAge, gapOpen, viewers *prometheus.Desc
 	spoolBytes, spoolFree, spoolFiles, uploadLag, playbacks, live, gaps, sessions   *prometheus.Desc
+
+	logSize, staged, oldestStaged, exportsOpen, retentionDue, retentionAlarms, diskPressure *prometheus.Desc
 }
 
 func newStatsCollector(stats func() Stats) *statsCollector {
@@ -63,13 +77,22 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		live:       node("live_viewers", "Live viewers of all cameras."),
 		gaps:       node("open_gaps", "Gaps that are open."),
 		sessions:   node("recorded_sessions", "Exam sessions that this node records now."),
+
+		logSize:         node("evidence_log_size", "Leaves in the hash log."),
+		staged:          node("evidence_staged_leaves", "Leaves that wait for their place in the hash log."),
+		oldestStaged:    node("evidence_oldest_staged_seconds", "Age of the oldest leaf that waits; 0 if none does."),
+		exportsOpen:     node("exports_open", "Evidence packages that are asked for and not built."),
+		retentionDue:    node("retention_due", "Recordings that may be deleted now."),
+		retentionAlarms: node("retention_alarms", "Recordings whose retention a person must look at."),
+		diskPressure:    node("disk_pressure_level", "0: none, 1: alarm, 2: new low-priority work is refused."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{s.cameraUp, s.recording, s.bitrate, s.fps, s.lost, s.frameAge, s.durableAge, s.gapOpen,
-		s.viewers, s.spoolBytes, s.spoolFree, s.spoolFiles, s.uploadLag, s.playbacks, s.live, s.gaps, s.sessions} {
+		s.viewers, s.spoolBytes, s.spoolFree, s.spoolFiles, s.uploadLag, s.playbacks, s.live, s.gaps, s.sessions,
+		s.logSize, s.staged, s.oldestStaged, s.exportsOpen, s.retentionDue, s.retentionAlarms, s.diskPressure} {
 		ch <- d
 	}
 }
@@ -95,6 +118,7 @@ func (s *statsCollector) Collect(ch chan<- prometheus.Metric) {
 	send(s.live, float64(st.LiveViewers))
 	send(s.gaps, float64(st.OpenGaps))
 	send(s.sessions, float64(st.NodeSessions))
+	s.collectEvidence(st.Evidence, func(d *prometheus.Desc, v float64) { send(d, v) })
 	for _, c := range st.Cameras {
 		id, name := string(c.CameraID), c.Name
 		send(s.cameraUp, asNumber(c.Connected), id, name)
@@ -111,6 +135,16 @@ func (s *statsCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(s.lost, prometheus.CounterValue, float64(c.LostPackets), id, name)
 	}
+}
+
+func (s *statsCollector) collectEvidence(e EvidenceStats, send func(*prometheus.Desc, float64)) {
+	send(s.logSize, float64(e.LogSize))
+	send(s.staged, float64(e.StagedLeaves))
+	send(s.oldestStaged, e.OldestStaged.Seconds())
+	send(s.exportsOpen, float64(e.ExportsOpen))
+	send(s.retentionDue, float64(e.RetentionDue))
+	send(s.retentionAlarms, float64(e.RetentionAlarms))
+	send(s.diskPressure, float64(e.DiskPressure))
 }
 
 // requestMetrics counts the requests of the API by route, so that the number of

@@ -2,13 +2,11 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"lieciba"
-	"lieciba/storage"
 )
 
 type periodView struct {
@@ -217,28 +215,29 @@ func (s *Server) approvePolicy(c *call) error {
 	if err != nil {
 		return err
 	}
+	s.pokeRetention()
 	return c.ok(viewPolicy(p, before(p, all)))
 }
 
 type planView struct {
-	RecordingID lieciba.RecordingID    `json:"recording_id"`
-	SessionID   lieciba.SessionID      `json:"session_id"`
-	ExternalID  string                 `json:"external_id"`
-	CameraID    lieciba.CameraID       `json:"camera_id"`
-	CameraName  string                 `json:"camera_name"`
-	State       lieciba.RecordingState `json:"state"`
-	Bytes       int64                  `json:"bytes"`
-	Due         bool                   `json:"due"`
-	DueAt       *stamp                 `json:"due_at"`
-	PolicyID    *lieciba.PolicyID      `json:"policy_id"`
-	Reason      string                 `json:"reason"`
-	BlockedBy   string                 `json:"blocked_by"`
-	Alarms      []string               `json:"alarms"`
+	RecordingID lieciba.RecordingID `json:"recording_id"`
+	SessionID   lieciba.SessionID   `json:"session_id"`
+	ExternalID  string              `json:"external_id"`
+	CameraID    lieciba.CameraID    `json:"camera_id"`
+	CameraName  string              `json:"camera_name"`
+	Bytes       int64               `json:"bytes"`
+	Due         bool                `json:"due"`
+	DueAt       *stamp              `json:"due_at"`
+	Started     bool                `json:"started"`
+	PolicyID    *lieciba.PolicyID   `json:"policy_id"`
+	Reason      string              `json:"reason"`
+	BlockedBy   string              `json:"blocked_by"`
+	Alarms      []string            `json:"alarms"`
 }
 
 // plan is the dry run of retention: what would go when, and why. It changes nothing.
 func (s *Server) plan(c *call) error {
-	if s.cfg.Planner == nil {
+	if s.cfg.Retention == nil {
 		return notHere("retention is not run")
 	}
 	if err := c.onlyQuery("before"); err != nil {
@@ -248,114 +247,41 @@ func (s *Server) plan(c *call) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.cfg.Planner.Plan(c.ctx(), until)
+	rows, err := s.cfg.Retention.Plan(c.ctx(), until)
 	if err != nil {
 		return err
+	}
+	cameras, err := s.cfg.Catalog.ListCameras(c.ctx(), "")
+	if err != nil {
+		return err
+	}
+	names := map[lieciba.CameraID]string{}
+	for _, cam := range cameras {
+		names[cam.ID] = cam.Name
 	}
 	visible := s.visibleSessions(c, lieciba.ActReadRetention)
 	out := items[planView]{Items: []planView{}}
 	for _, r := range rows {
-		ok, err := visible(r.Recording.SessionID)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		v, err := s.viewPlanned(c.ctx(), r)
-		if err != nil {
-			return err
-		}
-		out.Items = append(out.Items, v)
-	}
-	return c.ok(out)
-}
-
-func (s *Server) viewPlanned(ctx context.Context, r PlannedDeletion) (v planView, err error) {
-	x, err := s.cfg.Catalog.Session(ctx, r.Recording.SessionID)
-	if err != nil {
-		return v, err
-	}
-	cam, err := s.cfg.Catalog.Camera(ctx, r.Recording.CameraID)
-	if err != nil {
-		return v, err
-	}
-	sum, err := s.cfg.Catalog.SegmentTotals(ctx, r.Recording.ID)
-	return planView{RecordingID: r.Recording.ID, SessionID: x.ID, ExternalID: x.ExternalID, CameraID: cam.ID, CameraName: cam.Name,
-		State: r.Recording.State, Bytes: sum.Bytes, Due: r.Due, DueAt: optionalStamp(r.DueAt), PolicyID: optional(r.Policy), Reason: r.Reason,
-		BlockedBy: strings.Join(r.BlockedBy, "; "), Alarms: orEmpty(r.Alarms)}, err
-}
-
-type deletionView struct {
-	ID          lieciba.DeletionID    `json:"id"`
-	RecordingID lieciba.RecordingID   `json:"recording_id"`
-	SessionID   lieciba.SessionID     `json:"session_id"`
-	PolicyID    *lieciba.PolicyID     `json:"policy_id"`
-	Reason      string                `json:"reason"`
-	DueAt       stamp                 `json:"due_at"`
-	DecidedAt   stamp                 `json:"decided_at"`
-	State       lieciba.DeletionState `json:"state"`
-	DoneAt      *stamp                `json:"done_at"`
-}
-
-func viewDeletion(d lieciba.Deletion) deletionView {
-	return deletionView{ID: d.ID, RecordingID: d.RecordingID, SessionID: d.SessionID, PolicyID: optional(d.PolicyID), Reason: d.Reason,
-		DueAt: stamp(d.DueAt), DecidedAt: stamp(d.DecidedAt), State: d.State, DoneAt: optionalStamp(d.DoneAt)}
-}
-
-func (s *Server) listDeletions(c *call) error {
-	if err := c.onlyQuery("state", "limit", "before"); err != nil {
-		return err
-	}
-	states, err := queryStates(c, []lieciba.DeletionState{lieciba.DeletionOpen, lieciba.DeletionHeld, lieciba.DeletionDone})
-	if err != nil {
-		return err
-	}
-	limit, from, err := page[lieciba.DeletionID](c)
-	if err != nil {
-		return err
-	}
-	list, err := s.cfg.Catalog.ListDeletions(c.ctx(), storage.PageLimit(limit), from, states...)
-	if err != nil {
-		return err
-	}
-	visible := s.visibleSessions(c, lieciba.ActReadRetention)
-	out := paged[deletionView]{Items: []deletionView{}}
-	for _, d := range list {
-		ok, err := visible(d.SessionID)
+		ok, err := visible(r.SessionID)
 		if err != nil {
 			return err
 		}
 		if ok {
-			out.Items = append(out.Items, viewDeletion(d))
+			out.Items = append(out.Items, viewPlanned(r, names[r.CameraID]))
 		}
-	}
-	if len(list) == limit {
-		out.NextBefore = optional(string(list[len(list)-1].ID))
 	}
 	return c.ok(out)
 }
 
-// deletionByID resolves the session of a deletion, because its site decides.
-func (s *Server) deletionByID(c *call) (lieciba.Deletion, target, error) {
-	id, err := lieciba.ParseID[lieciba.DeletionID]("id", c.gin.Param("id"))
-	if err != nil {
-		return lieciba.Deletion{}, target{}, err
-	}
-	d, err := s.cfg.Catalog.Deletion(c.ctx(), id)
-	if err != nil {
-		return d, target{}, asNotFound(err, "deletion")
-	}
-	x, err := s.cfg.Catalog.Session(c.ctx(), d.SessionID)
-	return d, target{site: x.SiteID, what: "deletion", id: string(id), session: d.SessionID}, err
+func viewPlanned(r PlannedDeletion, camera string) planView {
+	return planView{RecordingID: r.RecordingID, SessionID: r.SessionID, ExternalID: r.ExternalID, CameraID: r.CameraID, CameraName: camera,
+		Bytes: r.Bytes, Due: r.Due, DueAt: optionalStamp(r.DueAt), Started: r.Started, PolicyID: optional(r.PolicyID), Reason: r.Reason,
+		BlockedBy: strings.Join(r.BlockedBy, "; "), Alarms: orEmpty(r.Alarms)}
 }
 
-// certificate answers the certificate byte for byte: its hash is in the log.
-func (s *Server) certificate(c *call, d lieciba.Deletion) error {
-	if d.Certificate == nil {
-		return lieciba.Errorf(lieciba.CodeConflict, "this deletion is %s: its certificate is written when all of its objects are gone", d.State)
+// pokeRetention tells retention that what it decides by has changed.
+func (s *Server) pokeRetention() {
+	if s.cfg.Retention != nil {
+		s.cfg.Retention.Poke()
 	}
-	c.gin.Header("Content-Disposition", `attachment; filename="deletion-`+string(d.ID)+`.json"`)
-	c.gin.Data(http.StatusOK, "application/json", d.Certificate)
-	return nil
 }

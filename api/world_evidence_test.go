@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -75,13 +76,16 @@ func (s *seamChecker) CheckLog(ctx context.Context, progress func(done, total in
 	return s.result, s.err
 }
 
-// seamPlanner stands where package retention is wired in.
-type seamPlanner struct {
+// seamRetention stands where package retention is wired in.
+type seamRetention struct {
 	rows  []PlannedDeletion
 	asked time.Time
+	pokes atomic.Int64
 }
 
-func (s *seamPlanner) Plan(_ context.Context, before time.Time) ([]PlannedDeletion, error) {
+func (s *seamRetention) Poke() { s.pokes.Add(1) }
+
+func (s *seamRetention) Plan(_ context.Context, before time.Time) ([]PlannedDeletion, error) {
 	s.asked = before
 	return s.rows, nil
 }

@@ -64,7 +64,7 @@ type world struct {
 	log     *lockedBuffer
 	exports *seamExporter
 	checker *seamChecker
-	planner *seamPlanner
+	planner *seamRetention
 	witness *evidence.Key
 	keyFile string // of the hash log
 	dbFile  string
@@ -94,7 +94,7 @@ type option func(*Config)
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: start}, cameras: &seamCameras{}, viewer: newSeamViewer(), refresh: &seamRefresh{},
-		exports: &seamExporter{files: map[lieciba.ExportID][]byte{}}, checker: &seamChecker{}, planner: &seamPlanner{},
+		exports: &seamExporter{files: map[lieciba.ExportID][]byte{}}, checker: &seamChecker{}, planner: &seamRetention{},
 		log: &lockedBuffer{}, tokens: map[lieciba.Role]string{}, ids: map[lieciba.Role]lieciba.TokenID{}}
 	dir := t.TempDir()
 	w.keyFile, w.dbFile = filepath.Join(dir, "log.key"), filepath.Join(dir, "catalog.db")
@@ -113,7 +113,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	require.NoError(t, err)
 	w.source = &mediaSource{media: media, growing: map[lieciba.RecordingID]lieciba.Segment{}}
 	w.cfg = Config{Catalog: cat, Media: media, Source: w.source, Prober: w.cameras, Monitor: w.cameras, Live: w.viewer,
-		Exporter: w.exports, Checker: w.checker, Planner: w.planner, LogKey: logKey.VerifierKey, Witnesses: []string{w.witness.VerifierKey()},
+		Exporter: w.exports, Checker: w.checker, Retention: w.planner, LogKey: logKey.VerifierKey, Witnesses: []string{w.witness.VerifierKey()},
 		Player: w.viewer, Refresh: w.refresh, Secrets: box, UIBuilt: true, Version: "test",
 		UI:  http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = rw.Write([]byte("<!doctype html>pages")) }),
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now, Node: lieciba.NewID[lieciba.NodeID](start),
