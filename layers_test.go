@@ -62,7 +62,7 @@ var onlyHere = map[string][]string{
 	"github.com/minio/minio-go/":       {"lieciba/storage/minio"},
 	"github.com/jackc/pgx/":            {"lieciba/storage/postgres", "lieciba/storage/storagetest"},
 	"modernc.org/sqlite":               {"lieciba/storage/sqlite"},
-	"golang.org/x/mod/":                {"lieciba/storage/evidence"},
+	"golang.org/x/mod/":                {"lieciba/storage/evidence", "lieciba/storage/storagetest"},
 	"filippo.io/age":                   {"lieciba/storage/evidence", "lieciba/storage/export"},
 	"github.com/digitorus/timestamp":   {"lieciba/storage/evidence"},
 }

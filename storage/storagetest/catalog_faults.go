@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // faultCase is one write, what must hold before it, and what it changes.
 type faultCase struct {
 	before func(w *world) error
-	call   func(c storage.Catalog) error
+	call   func(ctx context.Context, c storage.Catalog) error
 }
 
 // testCatalogFaults fails each write before and after it took effect, repeats
@@ -33,14 +34,14 @@ func testCatalogFaults(t *testing.T, fresh func(t *testing.T) Opener) {
 			f := NewFaultCatalog(w.Catalog)
 			was := snapshot(t, w)
 			f.FailNext(name, Before)
-			requireCode(t, c.call(f), lieciba.CodeUnavailable, "")
+			requireCode(t, c.call(w.ctx, f), lieciba.CodeUnavailable, "")
 			require.Equal(t, was, snapshot(t, w), "not persisted: nothing changed")
 
 			f.FailNext(name, After)
-			requireCode(t, c.call(f), lieciba.CodeUnavailable, "")
+			requireCode(t, c.call(w.ctx, f), lieciba.CodeUnavailable, "")
 			done := snapshot(t, w)
 			require.NotEqual(t, was, done, "persisted: it took effect")
-			require.NoError(t, c.call(f), "the caller repeats it unchanged")
+			require.NoError(t, c.call(w.ctx, f), "the caller repeats it unchanged")
 			require.Equal(t, done, snapshot(t, w), "and ends in the same state")
 		})
 	}
@@ -60,35 +61,41 @@ func faultCases(w *world) map[string]faultCase {
 		}
 		return w.PutSignIn(w.ctx, signIn)
 	}
+	maps.Copy(cases, faultCasesOfEvidence(w))
+	maps.Copy(cases, faultCasesOfKeeping(w))
 	maps.Copy(cases, map[string]faultCase{
-		"PutSite":   {call: func(c storage.Catalog) error { return c.PutSite(w.ctx, far) }},
-		"PutRoom":   {call: func(c storage.Catalog) error { return c.PutRoom(w.ctx, hall) }},
-		"PutCamera": {call: func(c storage.Catalog) error { return c.PutCamera(w.ctx, cam) }},
-		"SetCameraState": {call: func(c storage.Catalog) error {
-			return c.SetCameraState(w.ctx, w.camera.ID, lieciba.CameraOffline, time.Second)
+		"PutSite":   {call: func(ctx context.Context, c storage.Catalog) error { return c.PutSite(ctx, far) }},
+		"PutRoom":   {call: func(ctx context.Context, c storage.Catalog) error { return c.PutRoom(ctx, hall) }},
+		"PutCamera": {call: func(ctx context.Context, c storage.Catalog) error { return c.PutCamera(ctx, cam) }},
+		"SetCameraState": {call: func(ctx context.Context, c storage.Catalog) error {
+			return c.SetCameraState(ctx, w.camera.ID, lieciba.CameraOffline, time.Second)
 		}},
-		"SetCameraSecret": {call: func(c storage.Catalog) error { return c.SetCameraSecret(w.ctx, w.camera.ID, []byte("sealed")) }},
+		"SetCameraSecret": {call: func(ctx context.Context, c storage.Catalog) error {
+			return c.SetCameraSecret(ctx, w.camera.ID, []byte("sealed"))
+		}},
 		"AssignCamera": {
 			before: func(w *world) error {
 				return w.AssignCamera(w.ctx, lieciba.CameraAssignment{CameraID: w.camera.ID, RoomID: w.room.ID, From: base})
 			},
-			call: func(c storage.Catalog) error {
-				return c.AssignCamera(w.ctx, lieciba.CameraAssignment{CameraID: w.camera.ID, RoomID: w.room.ID, From: sec(9)})
+			call: func(ctx context.Context, c storage.Catalog) error {
+				return c.AssignCamera(ctx, lieciba.CameraAssignment{CameraID: w.camera.ID, RoomID: w.room.ID, From: sec(9)})
 			}},
-		"ChangeSession": {call: func(c storage.Catalog) error {
-			return c.ChangeSession(w.ctx, w.session.SessionKey, func(cur *lieciba.ExamSession) (*lieciba.ExamSession, error) {
+		"ChangeSession": {call: func(ctx context.Context, c storage.Catalog) error {
+			return c.ChangeSession(ctx, w.session.SessionKey, func(cur *lieciba.ExamSession) (*lieciba.ExamSession, error) {
 				next := *cur
 				next.Seats = 99
 				return &next, nil
 			}, &entry)
 		}},
-		"MoveSession":    {call: func(c storage.Catalog) error { return c.MoveSession(w.ctx, w.session.ID, lieciba.SessionRunning) }},
-		"PutUser":        {call: func(c storage.Catalog) error { return c.PutUser(w.ctx, user) }},
-		"PutSignIn":      {before: withUser, call: func(c storage.Catalog) error { return c.PutSignIn(w.ctx, signIn) }},
-		"DeleteSignIn":   {before: withSignIn, call: func(c storage.Catalog) error { return c.DeleteSignIn(w.ctx, signIn.TokenHash) }},
-		"DeleteSignIns":  {before: withSignIn, call: func(c storage.Catalog) error { return c.DeleteSignIns(w.ctx, user.ID, base) }},
-		"PutClientToken": {call: func(c storage.Catalog) error { return c.PutClientToken(w.ctx, token) }},
-		"AppendAudit":    {call: func(c storage.Catalog) error { return c.AppendAudit(w.ctx, entry) }},
+		"MoveSession": {call: func(ctx context.Context, c storage.Catalog) error {
+			return c.MoveSession(ctx, w.session.ID, lieciba.SessionRunning)
+		}},
+		"PutUser":        {call: func(ctx context.Context, c storage.Catalog) error { return c.PutUser(ctx, user) }},
+		"PutSignIn":      {before: withUser, call: func(ctx context.Context, c storage.Catalog) error { return c.PutSignIn(ctx, signIn) }},
+		"DeleteSignIn":   {before: withSignIn, call: func(ctx context.Context, c storage.Catalog) error { return c.DeleteSignIn(ctx, signIn.TokenHash) }},
+		"DeleteSignIns":  {before: withSignIn, call: func(ctx context.Context, c storage.Catalog) error { return c.DeleteSignIns(ctx, user.ID, base) }},
+		"PutClientToken": {call: func(ctx context.Context, c storage.Catalog) error { return c.PutClientToken(ctx, token) }},
+		"AppendAudit":    {call: func(ctx context.Context, c storage.Catalog) error { return c.AppendAudit(ctx, entry) }},
 	})
 	return cases
 }
@@ -102,29 +109,29 @@ func faultCasesOfRecordings(w *world) map[string]faultCase {
 	return map[string]faultCase{
 		"EnsureRecording": {
 			before: func(w *world) error { return w.PutRoom(w.ctx, hall) },
-			call: func(c storage.Catalog) error {
-				_, err := c.EnsureRecording(w.ctx, rec)
+			call: func(ctx context.Context, c storage.Catalog) error {
+				_, err := c.EnsureRecording(ctx, rec)
 				return err
 			}},
-		"SetRecordingWindow": {call: func(c storage.Catalog) error {
-			return c.SetRecordingWindow(w.ctx, w.rec.ID, lieciba.Interval{From: base, To: sec(9)})
+		"SetRecordingWindow": {call: func(ctx context.Context, c storage.Catalog) error {
+			return c.SetRecordingWindow(ctx, w.rec.ID, lieciba.Interval{From: base, To: sec(9)})
 		}},
-		"MoveRecording": {call: func(c storage.Catalog) error {
-			return c.MoveRecording(w.ctx, w.rec.ID, lieciba.RecordingRecording, nodeB)
+		"MoveRecording": {call: func(ctx context.Context, c storage.Catalog) error {
+			return c.MoveRecording(ctx, w.rec.ID, lieciba.RecordingRecording, nodeB)
 		}},
-		"PutRun":     {call: func(c storage.Catalog) error { return c.PutRun(w.ctx, run) }},
-		"AddSegment": {call: func(c storage.Catalog) error { return c.AddSegment(w.ctx, seg) }},
+		"PutRun":     {call: func(ctx context.Context, c storage.Catalog) error { return c.PutRun(ctx, run) }},
+		"AddSegment": {call: func(ctx context.Context, c storage.Catalog) error { return c.AddSegment(ctx, seg) }},
 		"VerifySegment": {
 			before: func(w *world) error { return w.AddSegment(w.ctx, seg) },
-			call: func(c storage.Catalog) error {
-				return c.VerifySegment(w.ctx, seg.ID, lieciba.MediaRef{Key: "k", Version: "v"})
+			call: func(ctx context.Context, c storage.Catalog) error {
+				return c.VerifySegment(ctx, seg.ID, lieciba.MediaRef{Key: "k", Version: "v"})
 			}},
-		"PutGap": {call: func(c storage.Catalog) error { return c.PutGap(w.ctx, gap) }},
+		"PutGap": {call: func(ctx context.Context, c storage.Catalog) error { return c.PutGap(ctx, gap) }},
 		"CloseGap": {
 			before: func(w *world) error { return w.PutGap(w.ctx, open) },
-			call:   func(c storage.Catalog) error { return c.CloseGap(w.ctx, open.ID, sec(40)) }}, // removes it
-		"AcquireLease": {call: func(c storage.Catalog) error {
-			_, _, err := c.AcquireLease(w.ctx, w.camera.ID, nodeA, time.Hour)
+			call:   func(ctx context.Context, c storage.Catalog) error { return c.CloseGap(ctx, open.ID, sec(40)) }}, // removes it
+		"AcquireLease": {call: func(ctx context.Context, c storage.Catalog) error {
+			_, _, err := c.AcquireLease(ctx, w.camera.ID, nodeA, time.Hour)
 			return err
 		}},
 		"ReleaseLease": {
@@ -132,8 +139,8 @@ func faultCasesOfRecordings(w *world) map[string]faultCase {
 				_, _, err := w.AcquireLease(w.ctx, w.camera.ID, nodeA, time.Hour)
 				return err
 			},
-			call: func(c storage.Catalog) error { return c.ReleaseLease(w.ctx, w.camera.ID, nodeA) }},
-		"Beat": {call: func(c storage.Catalog) error { return c.Beat(w.ctx, nodeA, sec(3)) }},
+			call: func(ctx context.Context, c storage.Catalog) error { return c.ReleaseLease(ctx, w.camera.ID, nodeA) }},
+		"Beat": {call: func(ctx context.Context, c storage.Catalog) error { return c.Beat(ctx, nodeA, sec(3)) }},
 	}
 }
 
@@ -187,5 +194,6 @@ func snapshot(t *testing.T, w *world) []any {
 	add(tokens, err)
 	audit, err := w.ListAudit(w.ctx, storage.AuditFilter{})
 	add(audit, err)
+	snapshotEvidence(w, add, add2)
 	return all
 }

@@ -90,7 +90,13 @@ var recordingTests = map[string]func(*testing.T, *world){
 		require.NoError(t, w.PutGap(w.ctx, g))
 		require.NoError(t, w.CloseGap(w.ctx, g.ID, sec(20)))
 		require.NoError(t, w.VerifySegment(w.ctx, s.ID, lieciba.MediaRef{Key: "k"}))
-		require.NoError(t, w.MoveRecording(w.ctx, w.rec.ID, lieciba.RecordingSealed, nodeA))
+		requireCode(t, w.MoveRecording(w.ctx, w.rec.ID, lieciba.RecordingSealed, nodeA), lieciba.CodeConflict, "state")
+		require.NoError(t, w.MoveRecording(w.ctx, w.rec.ID, lieciba.RecordingComplete, nodeA))
+		for _, to := range []lieciba.RecordingState{lieciba.RecordingSealed, lieciba.RecordingExpired, lieciba.RecordingDeleted} {
+			requireCode(t, w.MoveRecording(w.ctx, w.rec.ID, to, nodeA), lieciba.CodeConflict, "state")
+		}
+		_, err := w.SealRecording(w.ctx, w.rec.ID, buildSeal)
+		require.NoError(t, err)
 
 		requireCode(t, w.AddSegment(w.ctx, w.segment(20, 30)), lieciba.CodeConflict, "state")
 		requireCode(t, w.PutGap(w.ctx, w.gap(20, 30)), lieciba.CodeConflict, "state")

@@ -3,6 +3,8 @@ package storagetest
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -298,4 +300,8 @@ func count(list []bool) (n int) {
 		}
 	}
 	return n
+}
+
+func sortByID(list []lieciba.Recording) {
+	slices.SortFunc(list, func(a, b lieciba.Recording) int { return strings.Compare(string(a.ID), string(b.ID)) })
 }
