@@ -127,6 +127,9 @@ func (f *File) Offset() int64 { return f.zip.Offset() }
 // Create is that of Writer.
 func (f *File) Create(name string) (io.Writer, error) { return f.zip.Create(name) }
 
+// Pending is that of Writer.
+func (f *File) Pending() Entry { return f.zip.Pending() }
+
 // Finish is that of Writer; on return the entry is durable.
 func (f *File) Finish() (Entry, error) {
 	e, err := f.zip.Finish()

@@ -36,11 +36,11 @@ type Entry struct {
 	SHA256 [32]byte // of its content; a Reader does not know it before the content was read
 }
 
-// data is the offset of the content.
-func (e Entry) data() int64 { return e.Offset + localFixed + int64(len(e.Name)) }
+// Content is the offset of the entry's content.
+func (e Entry) Content() int64 { return e.Offset + localFixed + int64(len(e.Name)) }
 
 // End is the offset behind the entry.
-func (e Entry) End() int64 { return e.data() + e.Size + descriptorSize }
+func (e Entry) End() int64 { return e.Content() + e.Size + descriptorSize }
 
 // Size is the exact size in bytes of the finished archive of these entries; of
 // each, Name and Size are looked at.

@@ -112,7 +112,7 @@ func (z *Reader) frame(e Entry) error {
 		what string
 	}{
 		{appendLocal(nil, e), e.Offset, "header"},
-		{appendDescriptor(nil, e), e.data() + e.Size, "descriptor"},
+		{appendDescriptor(nil, e), e.Content() + e.Size, "descriptor"},
 	} {
 		got := make([]byte, len(x.want))
 		if err := readAt(z.r, got, x.at); err != nil {
@@ -127,7 +127,7 @@ func (z *Reader) frame(e Entry) error {
 
 // Content reads one entry from its start, in one pass.
 func (z *Reader) Content(e Entry) *Content {
-	return &Content{entry: e, src: io.NewSectionReader(z.r, e.data(), e.Size), sha: sha256.New()}
+	return &Content{entry: e, src: io.NewSectionReader(z.r, e.Content(), e.Size), sha: sha256.New()}
 }
 
 // Content streams one file and hashes what it hands out. Not safe for

@@ -67,6 +67,17 @@ func (z *Writer) Create(name string) (io.Writer, error) {
 	return e, nil
 }
 
+// Pending is the entry that Create began, as far as it was written, so that a
+// caller can compare it before it ends it; the zero Entry if none was begun.
+func (z *Writer) Pending() Entry {
+	if z.open == nil {
+		return Entry{}
+	}
+	e := z.open.entry
+	z.open.sha.Sum(e.SHA256[:0])
+	return e
+}
+
 // Finish ends the entry that Create began.
 func (z *Writer) Finish() (Entry, error) {
 	e := z.open

@@ -39,8 +39,10 @@ func build(t testing.TB, files []file) []byte {
 		n, err := io.WriteString(w, f.content)
 		require.NoError(t, err)
 		require.Equal(t, len(f.content), n)
+		before := z.Pending()
 		e, err := z.Finish()
 		require.NoError(t, err)
+		require.Equal(t, before, e)
 		require.Equal(t, sha256.Sum256([]byte(f.content)), e.SHA256)
 	}
 	require.NoError(t, z.Close())
