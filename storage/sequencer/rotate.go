@@ -67,6 +67,9 @@ func (s *Sequencer) Rotate(ctx context.Context, next *evidence.Key, reason strin
 	if _, err := s.drain(ctx); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.next = next
+	s.mu.Unlock()
 	e := s.entry("rotate_key", next, reason)
 	var made []sequencedBatch
 	err = s.c.Catalog.Act(ctx, &e, func(ctx context.Context) error {
@@ -91,7 +94,7 @@ func (s *Sequencer) Rotate(ctx context.Context, next *evidence.Key, reason strin
 func (s *Sequencer) use(k *evidence.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.key = k
+	s.key, s.next = k, nil
 }
 
 type sequencedBatch struct {

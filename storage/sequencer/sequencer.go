@@ -65,6 +65,7 @@ type Sequencer struct {
 	turn    chan struct{} // holds one token: who has it changes key and log
 	mu      sync.Mutex    // guards what is below
 	key     *evidence.Key
+	next    *evidence.Key // of a rotation whose answer may have been lost
 	started bool
 	stats   Stats
 	changed chan struct{} // closed and replaced at each new checkpoint
@@ -206,14 +207,14 @@ func (s *Sequencer) Once(ctx context.Context) (n int, err error) {
 		return 0, nil
 	}
 	n, err = s.drain(ctx)
-	if errors.Is(err, errOtherKey) && s.c.KeyFile != "" {
-		if err = s.reload(ctx); err == nil {
-			var more int
-			more, err = s.drain(ctx)
-			n += more
-		}
+	if !errors.Is(err, errOtherKey) {
+		return n, err
 	}
-	return n, err
+	if rerr := s.reload(ctx); rerr != nil {
+		return n, errors.Join(err, rerr)
+	}
+	more, err := s.drain(ctx)
+	return n + more, err
 }
 
 // batch is how many leaves one checkpoint takes at most.
@@ -264,15 +265,31 @@ func (s *Sequencer) note(err error) {
 	}
 }
 
-// reload reads the key file again: somebody else rotated the key.
+// reload finds the key that signs now: of a rotation here whose answer was lost,
+// or by another process, in the key file.
 func (s *Sequencer) reload(ctx context.Context) error {
-	key, err := LoadKey(ctx, s.c.Catalog, s.c.KeyFile)
-	if err != nil {
-		return err
-	}
 	s.mu.Lock()
-	s.key = key
+	key := s.next
 	s.mu.Unlock()
+	if key != nil {
+		head, err := s.c.Catalog.NewestCheckpoint(ctx)
+		if err != nil {
+			return err
+		}
+		if checkCurrent(head, key) != nil {
+			key = nil
+		}
+	}
+	if key == nil && s.c.KeyFile == "" {
+		return nil // and the next attempt says it again
+	}
+	if key == nil {
+		var err error
+		if key, err = LoadKey(ctx, s.c.Catalog, s.c.KeyFile); err != nil {
+			return err
+		}
+	}
+	s.use(key)
 	s.c.Log.InfoContext(ctx, "the hash log is signed by another key from now on", "fingerprint", key.Fingerprint())
 	return nil
 }
