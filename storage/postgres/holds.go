@@ -35,34 +35,44 @@ func (c *Catalog) AddSessionEvent(ctx context.Context, e lieciba.SessionEvent) (
 		return stored, false, err
 	}
 	err = c.write(ctx, "add a session event", func(tx pgx.Tx) error {
+		find := func() (bool, error) {
+			found, err := first(ctx, tx, scanEvent, selectEvent+`WHERE source = $1 AND external_id = $2`, e.Source, e.ExternalID)
+			if repeated = found != nil; !repeated || err != nil {
+				return false, err
+			}
+			stored = *found
+			return true, storage.RepeatEvent(stored, e)
+		}
+		if found, err := find(); found || err != nil { // whatever session it names now
+			return err
+		}
 		s, err := lockSession(ctx, tx, e.SessionID)
 		if err != nil {
 			return err
 		}
-		found, err := list(ctx, tx, scanEvent, selectEvent+`WHERE source = $1 AND external_id = $2`, e.Source, e.ExternalID)
-		if err != nil {
+		if found, err := find(); found || err != nil { // added while this waited
 			return err
-		}
-		if repeated = len(found) > 0; repeated {
-			stored = found[0]
-			return storage.RepeatEvent(stored, e)
 		}
 		stored = e
-		_, err = execTx(ctx, tx, `INSERT INTO session_events (`+eventColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			e.ID, e.SessionID, e.Source, e.ExternalID, e.Kind, ts(e.At), e.Appeal, ts(e.ReceivedAt))
-		if err != nil {
-			return err
-		}
-		if !storage.Anchors(s.State, e) {
-			return nil
-		}
-		_, err = execTx(ctx, tx, `UPDATE sessions SET state = $1 WHERE id = $2`, lieciba.SessionAnchored, s.ID)
-		return err
+		return insertEvent(ctx, tx, s, e)
 	})
 	if err != nil {
 		return lieciba.SessionEvent{}, false, err
 	}
 	return stored, repeated, nil
+}
+
+func insertEvent(ctx context.Context, tx pgx.Tx, s lieciba.ExamSession, e lieciba.SessionEvent) error {
+	_, err := execTx(ctx, tx, `INSERT INTO session_events (`+eventColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		e.ID, e.SessionID, e.Source, e.ExternalID, e.Kind, ts(e.At), e.Appeal, ts(e.ReceivedAt))
+	if err != nil {
+		return err
+	}
+	if !storage.Anchors(s.State, e) {
+		return nil
+	}
+	_, err = execTx(ctx, tx, `UPDATE sessions SET state = $1 WHERE id = $2`, lieciba.SessionAnchored, s.ID)
+	return err
 }
 
 // SessionEvents implements storage.Events.

@@ -14,9 +14,13 @@ import (
 // have none: rows from before there was a log, or of a node that runs an older
 // version beside this one. Several nodes may do it at once; what is there is left
 // as it is. IDs are ordered by time, so after the first look only those from a
-// day before the last one are looked at.
+// day before the last one are looked at. A read-only standby leaves it to others.
 func (c *Catalog) stageMissing(ctx context.Context) error {
-	err := stageEach(ctx, c, lieciba.LeafSegment, scanSegment, evidence.LeafOfSegment, selectSegment+`AS t WHERE `+unstaged)
+	readOnly, err := readOne(ctx, c, "setting", pgx.RowTo[string], `SELECT current_setting('transaction_read_only')`)
+	if err != nil || readOnly == "on" {
+		return err
+	}
+	err = stageEach(ctx, c, lieciba.LeafSegment, scanSegment, evidence.LeafOfSegment, selectSegment+`AS t WHERE `+unstaged)
 	if err != nil {
 		return err
 	}

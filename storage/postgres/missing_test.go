@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"io/fs"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -126,6 +127,19 @@ func TestRowsOfAnOlderNodeGetTheirLeaves(t *testing.T) {
 	sequence(t, c, 10)
 	requireLeaf(t, c, evidence.LeafOfAudit(e))
 	requireLeaf(t, c, evidence.LeafOfAudit(past))
+}
+
+func TestReadOnlyStandbyOpens(t *testing.T) {
+	u := storagetest.Postgres(t)
+	c := openAt(t, u)
+	require.NoError(t, c.PutSite(t.Context(), newSite("a")))
+	p, err := url.Parse(u)
+	require.NoError(t, err)
+	p.RawQuery += "&default_transaction_read_only=on"
+	standby := openAt(t, p.String())
+	sites, err := standby.ListSites(t.Context())
+	require.NoError(t, err)
+	require.Len(t, sites, 1)
 }
 
 func TestFirstID(t *testing.T) {
