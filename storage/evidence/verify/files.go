@@ -212,8 +212,12 @@ func (c *check) compare(w evidence.FileManifest, all map[string]evidence.FileMan
 	s, isSegment := c.segments[w.Segment]
 	isSegment = isSegment && w.Kind == evidence.FileSegment
 	if same {
-		if isSegment {
-			c.checkIdentity(f, s)
+		if !isSegment {
+			return nil
+		}
+		c.checkIdentity(f, s)
+		if c.leaves[leafKey{lieciba.LeafSegment, string(s.ID)}].Kind == "" { // the manifest's word alone
+			return c.locate(f, s, true)
 		}
 		return nil
 	}

@@ -182,7 +182,7 @@ func (c *check) checkProofs() {
 	for _, x := range p.Leaves {
 		l, err := x.Check(c.Log.Size, c.Log.Root)
 		if err != nil {
-			c.add(find(CodeProof, fmt.Sprintf("%s %s: %s", x.Kind, x.Subject, why(err))).in(evidence.ProofsName))
+			c.add(c.ofLeaf(find(CodeProof, fmt.Sprintf("%s %s: %s", x.Kind, x.Subject, why(err))), x.Kind, x.Subject))
 			continue
 		}
 		at := leafKey{l.Kind, l.Subject}
@@ -257,7 +257,7 @@ func (c *check) checkStamps() {
 	}
 	stamped := c.note.Only(keys...).Encode() // a stamp is over the note before it was cosigned
 	for _, t := range list.Tokens {
-		s, err := evidence.CheckStamp(t.Token, stamped, c.stampRoots(t.Token))
+		s, err := evidence.CheckStamp(t.Token, stamped, append(c.stampRoots(t.Token), c.opts.StampRoots...))
 		switch {
 		case lieciba.CodeOf(err) == lieciba.CodeForbidden:
 			c.add(find(CodeStampOpen, t.Authority+": "+why(err)).in(evidence.StampsName))

@@ -42,7 +42,8 @@ func (c *check) readManifest() {
 }
 
 // knownFormat tells a newer package from an altered one: only a manifest that
-// is canonical and names a format of ours by its prefix can be newer.
+// names a format of ours by its prefix, and that the log does not know
+// otherwise, can be newer.
 func (c *check) knownFormat() bool {
 	name := c.manifest.Format
 	if name == evidence.PackageFormat || !strings.HasPrefix(name, "lieciba-package/v") {
@@ -50,6 +51,16 @@ func (c *check) knownFormat() bool {
 			c.add(find(CodeManifest, fmt.Sprintf("format %q", name)).in(evidence.ManifestName))
 		}
 		return true
+	}
+	kept := c.Report // what a newer format means by the rest is not for this program to say
+	c.Report = newReport(kept.Path)
+	c.checkLog()
+	c.checkProofs()
+	var d evidence.ExportDetail
+	l, ok := c.leaves[leafKey{lieciba.LeafExport, string(c.manifest.ExportID)}]
+	c.Report = kept
+	if ok && evidence.Decode(l.Detail, &d) == nil && d.Manifest != c.sum {
+		c.add(find(CodeManifestSum, c.sum, d.Manifest).in(evidence.ManifestName))
 	}
 	c.add(find(CodeFormat, name).in(evidence.ManifestName))
 	return false
@@ -106,7 +117,7 @@ func (c *check) leaf(used map[leafKey]bool, kind lieciba.LeafKind, subject strin
 	used[at] = true
 	l, ok := c.leaves[at]
 	if !ok {
-		c.add(find(CodeProofNone, fmt.Sprintf("%s %s", kind, subject)).in(evidence.ProofsName))
+		c.add(c.ofLeaf(find(CodeProofNone, fmt.Sprintf("%s %s", kind, subject)), kind, subject))
 	}
 	return l, ok
 }
@@ -311,6 +322,14 @@ const (
 
 func segmentFile(s evidence.SegmentDetail) string {
 	return segmentFolder + string(s.CameraID) + "/" + string(s.ID) + ".mp4"
+}
+
+// ofLeaf makes a finding about a leaf: of its segment, if it is one's.
+func (c *check) ofLeaf(f Finding, kind lieciba.LeafKind, subject string) Finding {
+	if s, ok := c.segments[lieciba.SegmentID(subject)]; ok && kind == lieciba.LeafSegment {
+		f = c.ofSegment(f, s)
+	}
+	return f.in(evidence.ProofsName)
 }
 
 // about sets the camera of a finding.

@@ -103,7 +103,7 @@ func (c *check) damages(d segment.Damages, f *file, s evidence.SegmentDetail, kn
 		out.From, out.To = evidence.At(x.From), evidence.At(x.To)
 		c.add(out)
 	}
-	if known && !d.Head && len(d.List) == 0 { // every checksum inside is right: not an accident
+	if known && f.sum != s.SHA256 && !d.Head && len(d.List) == 0 { // every checksum inside is right: not an accident
 		c.add(about(find(CodeChanged, evidence.Hash(f.sum), s.SHA256)))
 	}
 }

@@ -6,6 +6,7 @@ package verify
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"time"
 
@@ -42,6 +43,7 @@ type Options struct {
 	Keys       []string                // of the log: fingerprints or verifier keys, one of which must lead to the signer; none: not compared
 	Witnesses  []string                // the same of witnesses, each of which must have cosigned
 	Identities []age.Identity          // for an encrypted package
+	StampRoots []*x509.Certificate     // of time-stamp authorities, beside those that the package pins and holds
 	Jobs       int                     // files hashed at a time; 0: 1
 	Progress   func(done, total int64) // bytes; called from several goroutines when Jobs > 1
 }

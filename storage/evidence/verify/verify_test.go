@@ -103,6 +103,7 @@ func TestEncryptedPackage(t *testing.T) {
 	r = judge(t, b, o)
 	require.Equal(t, verify.Altered, r.Verdict)
 	require.Contains(t, codes(r), verify.CodeEncryption)
+	require.True(t, slices.ContainsFunc(r.Findings, func(f verify.Finding) bool { return f.SegmentID != "" }), "the segment is named")
 	r = judge(t, b[:len(b)-1], o)
 	require.Equal(t, verify.Altered, r.Verdict)
 }
@@ -165,6 +166,42 @@ func TestKeyRotation(t *testing.T) {
 	r := judge(t, short.zip(t), verify.Options{})
 	require.Equal(t, verify.Altered, r.Verdict)
 	require.Contains(t, codes(r), verify.CodeKeyChain)
+}
+
+// TestTailCutAndSignedAgain: whoever holds the log's key cuts its end off, writes
+// another history and packs it. Only the witness can tell.
+func TestTailCutAndSignedAgain(t *testing.T) {
+	h := newHouse(t)
+	seen := h.pack(h.hold("S-1", 1, 3, -1))
+	require.Equal(t, verify.Complete, judge(t, seen.zip(t), h.trust()).Verdict)
+
+	liar := newHouseOf(t, h.key, h.witness) // the right key
+	liar.unseen = true
+	p := liar.pack(liar.hold("S-1", 1, 3, 1)) // what was recorded is now a gap
+	r := judge(t, p.zip(t), h.trust())
+	require.Equal(t, verify.Unverifiable, r.Verdict)
+	require.Equal(t, []verify.Code{verify.CodeNoWitness, verify.CodeNotWitness}, codes(r))
+
+	r = judge(t, p.zip(t), verify.Options{Keys: h.keys})
+	require.False(t, r.Witnessed)
+	require.Equal(t, []verify.Code{verify.CodeNotWitness}, codes(r))
+	var text stringWriter
+	require.NoError(t, r.Print(&text, "en"))
+	require.Contains(t, text.s, "NOT WITNESSED")
+	text = stringWriter{}
+	require.NoError(t, r.Print(&text, "lv"))
+	require.Contains(t, text.s, "NAV LĪDZPARAKSTA")
+
+	// The cosignature of the true log does not fit the other one.
+	genuine, err := evidence.ParseNote(seen.get(evidence.CheckpointName))
+	require.NoError(t, err)
+	forged, err := evidence.ParseNote(p.get(evidence.CheckpointName))
+	require.NoError(t, err)
+	p.set(evidence.CheckpointName, forged.With(genuine.Signatures[1]).Encode())
+	p.forgeClosing(t, h.key)
+	r = judge(t, p.zip(t), h.trust())
+	require.Equal(t, verify.Altered, r.Verdict)
+	require.Contains(t, codes(r), verify.CodeCosignature)
 }
 
 func TestCancelled(t *testing.T) {
