@@ -68,7 +68,7 @@ func TestVerdictsOfUntouchedPackages(t *testing.T) {
 
 func TestEncryptedPackage(t *testing.T) {
 	h := newHouse(t)
-	p := h.pack(h.hold("S-1", 1, 2, -1))
+	p := h.pack(h.hold("S-1", 2, 6, -1))
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	other, err := age.GenerateX25519Identity()
@@ -99,7 +99,8 @@ func TestEncryptedPackage(t *testing.T) {
 
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
-	b[len(b)/4] ^= 1
+	require.Greater(t, len(b), 2*64<<10, "more than one block")
+	b[10_000] ^= 1
 	r = judge(t, b, o)
 	require.Equal(t, verify.Altered, r.Verdict)
 	require.Contains(t, codes(r), verify.CodeEncryption)
