@@ -10,9 +10,10 @@ import (
 )
 
 // LockUntil implements storage.Media: GOVERNANCE retention, only ever extended.
+// A date that is past forbids nothing, and S3 refuses it.
 func (s *Store) LockUntil(ctx context.Context, ref lieciba.MediaRef, t time.Time) error {
 	until, _, err := s.Lock(ctx, ref)
-	if err != nil || !until.Before(t) {
+	if err != nil || !until.Before(t) || !t.After(s.now()) {
 		return err
 	}
 	ctx, cancel, err := s.lockCall(ctx, ref)

@@ -208,13 +208,15 @@ func (r *Reaper) recordGone(ctx context.Context, rec lieciba.Recording, id lieci
 		ids[i], mine[s.ID] = s.ID, true
 	}
 	return r.act(ctx, lieciba.ActDeleteRecording, func(ctx context.Context, e *lieciba.AuditEntry) error {
-		stored, err := r.cfg.Catalog.RecordingSegments(ctx, rec.ID, lieciba.Interval{})
+		// Claiming none reads what is still to be recorded, and keeps every other
+		// reaper out until this act is over.
+		claimed, err := r.cfg.Catalog.ClaimSegments(ctx, id, 0)
 		if err != nil {
 			return err
 		}
 		fresh, size := 0, int64(0)
-		for _, s := range stored {
-			if mine[s.ID] && s.State == lieciba.SegmentDeleting {
+		for _, s := range claimed {
+			if mine[s.ID] {
 				fresh++
 				size += s.Size
 			}

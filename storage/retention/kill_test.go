@@ -166,6 +166,7 @@ func (w *world) live(l *life) (retention.Report, error) {
 // one certificate, nothing left, each act once in the audit log, nothing else touched.
 func TestKilledAtEachStep(t *testing.T) {
 	onEach(t, func(w *world) {
+		t := w.t
 		stays, held := w.notDue(1), w.due(1)
 		w.hold(held, lieciba.HoldCourt, "C")
 		seen := map[string]int{}
@@ -239,6 +240,7 @@ func TestKilledTwice(t *testing.T) {
 // byte, until the hold is released.
 func TestHoldPlacedWhileTheReaperRuns(t *testing.T) {
 	onEach(t, func(w *world) {
+		t := w.t
 		kept := map[int]bool{} // how many segments stayed
 		for n := 1; ; n++ {
 			f := w.due(5)
@@ -314,6 +316,7 @@ func TestAppealTakesEffectWithoutItsHold(t *testing.T) {
 // TestTwoReapersAtOnce: they share the work or repeat it, and end in one state.
 func TestTwoReapersAtOnce(t *testing.T) {
 	onEach(t, func(w *world) {
+		t := w.t
 		var all []*footage
 		for range 6 {
 			all = append(all, w.due(5))

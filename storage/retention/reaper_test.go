@@ -13,6 +13,7 @@ import (
 
 func TestDueGoesAndTheRestStays(t *testing.T) {
 	onEach(t, func(w *world) {
+		t := w.t
 		due, later, held, appealed := w.due(5), w.notDue(3), w.due(2), w.due(2)
 		unsealed := w.record(riga("2026-02-28 13:00"), 1)
 		w.hold(held, lieciba.HoldCourt, "C")
@@ -60,6 +61,7 @@ func TestPolicyShortened(t *testing.T) {
 
 func TestHoldsEndByThemselves(t *testing.T) {
 	onEach(t, func(w *world) {
+		t := w.t
 		f, again := w.due(2), w.due(2)
 		set := func(h lieciba.Hold, due string) {
 			_, err := w.catalog.ChangeHold(t.Context(), h.ID, func(h lieciba.Hold) (*lieciba.Hold, error) {
@@ -125,6 +127,7 @@ func TestRun(t *testing.T) {
 
 func TestPlanIsWhatTheReaperDoes(t *testing.T) {
 	onEach(t, func(w *world) {
+		t := w.t
 		later, due, held := w.notDue(3), w.due(5), w.due(2)
 		unanchored := w.record(riga("2026-02-20 13:00"), 1)
 		w.hold(held, lieciba.HoldCourt, "C")

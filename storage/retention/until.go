@@ -12,6 +12,7 @@ import (
 const (
 	lockAhead = 7 * 24 * time.Hour
 	lockStep  = 7 * 24 * time.Hour
+	lockLeast = time.Hour // a shorter one is not worth its while, and clocks differ
 )
 
 // rolling is the next step of the calendar that lies at least lockAhead away.
@@ -33,7 +34,7 @@ func (d *Decision) lockUntil(f lieciba.RetentionFacts, now time.Time) {
 			until = d.DueAt
 		}
 	}
-	if until.After(now) {
+	if until.After(now.Add(lockLeast)) {
 		d.LockUntil = until
 	}
 }

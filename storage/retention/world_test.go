@@ -188,7 +188,7 @@ func (w *world) release(h lieciba.Hold) {
 }
 
 func (w *world) config(edit ...func(*retention.Config)) retention.Config {
-	c := retention.Config{Catalog: w.catalog, Media: w.media, Node: id[lieciba.NodeID](), Batch: 2, Clock: func() time.Time { return w.now },
+	c := retention.Config{Catalog: w.catalog, Media: w.media, Node: id[lieciba.NodeID](), Batch: 2, NoDates: true, Clock: func() time.Time { return w.now },
 		Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))}
 	for _, f := range edit {
 		f(&c)

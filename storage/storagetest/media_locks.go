@@ -62,6 +62,8 @@ func testMediaLocks(t *testing.T, s MediaSetup) {
 	mustCode(t, lieciba.CodeNotFound, m.SetHold(t.Context(), missing, true))
 	mustCode(t, lieciba.CodeNotFound, m.LockUntil(t.Context(), missing, soon))
 
+	require.NoError(t, m.LockUntil(t.Context(), ref, time.Now().Add(-time.Hour)), "a date that is past forbids nothing")
+	mustLock(t, m, ref, time.Time{}, false)
 	for range 2 { // each call may be repeated
 		require.NoError(t, m.SetHold(t.Context(), ref, true))
 		mustLock(t, m, ref, time.Time{}, true)
