@@ -138,9 +138,23 @@ func (c *checker) spooled(ctx context.Context, id lieciba.SegmentID) ([]Violatio
 	case err == nil && f.growing:
 		b.add(RuleSpool, "is still growing, and the segment has a row already")
 	case err == nil && s.State != lieciba.SegmentHashed:
-		b.add(RuleSpool, "should be gone: the segment is %s", s.State)
+		err := c.spare(ctx, b, s)
+		return b.list, err
 	}
 	return b.list, nil
+}
+
+// spare judges a spool file that is in Media too: it waits for its leaf, or
+// should be gone.
+func (c *checker) spare(ctx context.Context, b *broken, s lieciba.Segment) error {
+	logged, err := c.catalog.Logged(ctx, lieciba.LeafSegment, []string{string(s.ID)})
+	if err != nil {
+		return err
+	}
+	if logged[string(s.ID)] {
+		b.add(RuleSpool, "should be gone: the segment is %s and in the evidence log", s.State)
+	}
+	return nil
 }
 
 // checkMedia looks for objects without a row.

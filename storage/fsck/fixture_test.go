@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 	"lieciba/storage/fsck"
 	"lieciba/storage/localfs"
 	"lieciba/storage/minio"
@@ -49,6 +51,8 @@ type site struct {
 	recording lieciba.Recording
 	run       lieciba.Run
 	opt       fsck.Options
+	key       *evidence.Key // of the log
+	minio     *storagetest.MinIOServer
 }
 
 func id[T ~string]() T { return lieciba.NewID[T](start) }
@@ -68,6 +72,19 @@ func localSite(t *testing.T) *site {
 	return newSite(t, catalog, media, func(statement string, args ...any) {
 		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
 		require.NoError(t, err)
+		triggers, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+		require.NoError(t, err)
+		var drop []string
+		for triggers.Next() {
+			var name string
+			require.NoError(t, triggers.Scan(&name))
+			drop = append(drop, "DROP TRIGGER "+name)
+		}
+		require.NoError(t, errors.Join(triggers.Err(), triggers.Close()))
+		for _, d := range drop { // whoever owns the file owns its triggers
+			_, err = db.Exec(d)
+			require.NoError(t, err)
+		}
 		_, err = db.Exec(fmt.Sprintf(statement, args...))
 		require.NoError(t, err)
 		require.NoError(t, db.Close())
@@ -81,7 +98,7 @@ func serverSite(t *testing.T) *site {
 	srv := storagetest.MinIO(t)
 	media, err := minio.Open(t.Context(), minio.Config{Endpoint: srv.Endpoint, Bucket: srv.Bucket, AccessKey: srv.AccessKey, SecretKey: srv.SecretKey})
 	require.NoError(t, err)
-	return newSite(t, catalog, media, func(statement string, args ...any) {
+	s := newSite(t, catalog, media, func(statement string, args ...any) {
 		conn, err := pgx.Connect(t.Context(), url)
 		require.NoError(t, err)
 		_, err = conn.Exec(t.Context(), "SET session_replication_role = replica")
@@ -90,6 +107,27 @@ func serverSite(t *testing.T) *site {
 		require.NoError(t, err)
 		require.NoError(t, conn.Close(t.Context()))
 	})
+	s.minio = srv
+	return s
+}
+
+// sequence logs all that is staged, as the sequencer does, most leaves under one
+// checkpoint at a time.
+func (s *site) sequence(most int) {
+	s.t.Helper()
+	for n := 1; n > 0; {
+		var err error
+		n, err = s.catalog.Sequence(s.t.Context(), most, func(head storage.LogHead, staged []lieciba.Leaf) (storage.Sequenced, error) {
+			g, err := evidence.Grow(head.Checkpoint.Size, staged, head.Hashes)
+			if err != nil {
+				return storage.Sequenced{}, err
+			}
+			c, err := evidence.SignCheckpoint(s.key.Name(), head.Checkpoint.Size+int64(len(staged)), g.Root, s.key)
+			c.At = at(590)
+			return storage.Sequenced{Hashes: g.Hashes, Checkpoint: c}, err
+		})
+		require.NoError(s.t, err)
+	}
 }
 
 func newSite(t *testing.T, catalog storage.Catalog, media storage.Media, exec func(string, ...any)) *site {
@@ -114,7 +152,9 @@ func newSite(t *testing.T, catalog storage.Catalog, media storage.Media, exec fu
 	require.NoError(t, err)
 	s.run = lieciba.Run{ID: id[lieciba.RunID](), CameraID: s.camera.ID, RecordingID: s.recording.ID, NodeID: s.node, StartedAt: start, Format: format}
 	require.NoError(t, catalog.PutRun(ctx, s.run))
-	s.opt = fsck.Options{SpoolDir: s.spool, Node: s.node, Pause: noPause, Now: func() time.Time { return at(600) }}
+	s.key, _, err = evidence.OpenKey(filepath.Join(t.TempDir(), "log.key"))
+	require.NoError(t, err)
+	s.opt = fsck.Options{LogKeys: []string{s.key.VerifierKey()}, SpoolDir: s.spool, Node: s.node, Pause: noPause, Now: func() time.Time { return at(600) }}
 	return s
 }
 

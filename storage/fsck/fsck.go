@@ -1,14 +1,17 @@
-// Package fsck proves the invariants of DESIGN.md on a live store. It only
-// reads. It may run beside recorders: what looks wrong is read again, with the
-// rows and the spool as they are then, and only what stays wrong is reported.
+// Package fsck proves the invariants of DESIGN.md on a live store. Check and
+// CheckLog only read, and may run beside recorders: what looks wrong is read
+// again, with the rows and the spool as they are then, and only what stays wrong
+// is reported. Repair does what is provably safe.
 package fsck
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 // Options say what to look at. The zero value checks Media and the catalogue
@@ -29,13 +32,28 @@ type Options struct {
 	// Pause waits before doubts are looked at again, twice; an error ends the
 	// check. nil: 2 s, more than the recorder needs for any of its steps.
 	Pause func(ctx context.Context) error
+	// LogKeys are the verifier keys of the log, the first to the newest, as they
+	// are known outside of the database. Without any the log is judged by the keys
+	// that it names itself, which proves less.
+	LogKeys []string
+	// WitnessKeys are the verifier keys of its witnesses; cosignatures of others
+	// are only counted.
+	WitnessKeys []string
+	// Known are checkpoints that somebody outside has kept: the log must continue
+	// them. Only Size and Root are looked at.
+	Known []lieciba.Checkpoint
+	// StagedLimit is how long the sequencer may stand while leaves wait. 0: 10 min.
+	StagedLimit time.Duration
+	// DueAt, if not nil, recomputes from when on the policy allowed a deletion,
+	// with the facts of then; zero: it did not. It must be pure.
+	DueAt func(facts lieciba.RetentionFacts, decidedAt time.Time) time.Time
 	// Progress, if not nil, is told after each object, from the calling goroutine.
 	Progress func(Progress)
 }
 
 // Progress is how far a check has come.
 type Progress struct {
-	Stage string // "recordings", "segments", "media", "spool" or "doubts"
+	Stage string // "recordings", "segments", "media", "spool", "log", "rows", "audit", "deletions" or "doubts"
 	Done  int    // objects of that stage
 }
 
@@ -52,15 +70,24 @@ const (
 	RuleSpool     Rule = "spool"     // 3: a spool file that should be gone, or that nobody writes
 	RuleSealed    Rule = "sealed"    // 4: a finished recording that is not finished
 	RuleReference Rule = "reference" // 0: a row that refers to none, or to another's
+
+	RuleTree        Rule = "tree"        // 5: a leaf or a stored hash that is not as it was logged
+	RuleCheckpoint  Rule = "checkpoint"  // 5: a checkpoint that is not of the leaves, or not of our key
+	RuleCosignature Rule = "cosignature" // 5: a witness's signature that is wrong, or of a longer log
+	RuleLeaf        Rule = "leaf"        // 5: a row that is not what its leaf says, or one without the other
+	RuleDeletion    Rule = "deletion"    // 6: footage that is gone, or not gone, against a decision or without one
+	RuleAudit       Rule = "audit"       // 7: an act without its entry, an entry that is gone or changed
 )
 
-var invariants = map[Rule]int{RuleCoverage: 1, RuleOverlap: 1, RuleBytes: 2, RuleIndex: 2, RuleOrphan: 2, RuleSpool: 3, RuleSealed: 4}
+var invariants = map[Rule]int{RuleCoverage: 1, RuleOverlap: 1, RuleBytes: 2, RuleIndex: 2, RuleOrphan: 2, RuleSpool: 3, RuleSealed: 4,
+	RuleTree: 5, RuleCheckpoint: 5, RuleCosignature: 5, RuleLeaf: 5, RuleDeletion: 6, RuleAudit: 7}
 
 // Violation is one broken invariant.
 type Violation struct {
 	Invariant int    `json:"invariant"` // number in DESIGN.md; 0: rows contradict each other
 	Rule      Rule   `json:"rule"`
-	Object    string `json:"object"` // kind and ID, key or path
+	Object    string `json:"object"`          // kind and ID, key or path
+	Index     *int64 `json:"index,omitempty"` // of the leaf that tells
 	Message   string `json:"message"`
 }
 
@@ -79,6 +106,7 @@ type Checked struct {
 	Expected   float64 `json:"expected_s"`
 	Recorded   float64 `json:"recorded_s"`
 	Missing    float64 `json:"missing_s"` // declared by gaps
+	Deletions  int     `json:"deletions"`
 }
 
 // Report is the result. Violations is never nil.
@@ -90,6 +118,15 @@ type Report struct {
 	Media      string      `json:"media"`
 	Violations []Violation `json:"violations"`
 	Checked    Checked     `json:"checked"`
+	Log        LogReport   `json:"log"`
+}
+
+// LogResult is the result of CheckLog. Violations is never nil.
+type LogResult struct {
+	StartedAt  time.Time   `json:"started_at"`
+	FinishedAt time.Time   `json:"finished_at"`
+	Violations []Violation `json:"violations"`
+	LogReport
 }
 
 // look is one check of one object that can be made again.
@@ -103,33 +140,85 @@ type checker struct {
 	spool   map[lieciba.SegmentID]spoolFile
 	doubts  []look
 	again   bool // a second look counts nothing
+
+	witnesses []evidence.Verifier
+	logSince  time.Time // its first checkpoint; zero: there is no log yet
+	log       LogReport
+	acts      acts
+	sure      []Violation // that no second look could change
 }
 
-// Check looks at everything. An error means that it could not be looked at (the
-// store does not answer), not that a violation was found; the report then holds
-// no verdict.
-func Check(ctx context.Context, catalog storage.Catalog, media storage.Media, opt Options) (Report, error) {
+func newChecker(catalog storage.Catalog, media storage.Media, opt Options) (*checker, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
 	if opt.Settle == 0 {
 		opt.Settle = 30 * time.Second
 	}
+	if opt.StagedLimit == 0 {
+		opt.StagedLimit = 10 * time.Minute
+	}
 	if opt.Pause == nil {
 		opt.Pause = func(ctx context.Context) error { return wait(ctx, 2*time.Second) }
 	}
-	c := &checker{catalog: catalog, media: media, opt: opt}
+	witnesses, err := evidence.NewVerifiers(opt.WitnessKeys...)
+	return &checker{catalog: catalog, media: media, opt: opt, witnesses: witnesses, acts: newActs()}, err
+}
+
+// violate reports what no second look could change: rows and leaves that never
+// change, whoever writes meanwhile.
+func (c *checker) violate(rule Rule, object string, index *int64, format string, args ...any) {
+	if index != nil {
+		i := *index
+		index = &i
+	}
+	c.sure = append(c.sure, Violation{Invariant: invariants[rule], Rule: rule, Object: object, Index: index, Message: fmt.Sprintf(format, args...)})
+}
+
+// found takes over violations that no second look could change.
+func (c *checker) found(b *broken) { c.sure = append(c.sure, b.list...) }
+
+// CheckLog checks the evidence log alone, without a byte of footage: its tree,
+// checkpoints and signatures, that every row is what its leaf says and every
+// leaf has its row, that sealed recordings are as they were sealed, and that
+// acts have their entries. With Quick, cosignatures are left out. Errors as for
+// Check.
+func CheckLog(ctx context.Context, catalog storage.Catalog, opt Options) (LogResult, error) {
+	c, err := newChecker(catalog, nil, opt)
+	if err != nil {
+		return LogResult{}, err
+	}
+	r := LogResult{StartedAt: lieciba.Micro(c.opt.Now())}
+	for _, stage := range []func(context.Context) error{c.checkLog, c.checkRowsLogged, c.checkActs} {
+		if err := stage(ctx); err != nil {
+			return LogResult{}, err
+		}
+	}
+	r.Violations, r.LogReport, r.FinishedAt = append([]Violation{}, c.sure...), c.log, lieciba.Micro(c.opt.Now())
+	return r, nil
+}
+
+// Check looks at everything. An error means that it could not be looked at (the
+// store does not answer), not that a violation was found; the report then holds
+// no verdict.
+func Check(ctx context.Context, catalog storage.Catalog, media storage.Media, opt Options) (Report, error) {
+	c, err := newChecker(catalog, media, opt)
+	if err != nil {
+		return Report{}, err
+	}
+	opt = c.opt
 	r := Report{StartedAt: lieciba.Micro(opt.Now()), Quick: opt.Quick, Catalog: catalog.Name(), Media: media.Name()}
-	for _, stage := range []func(context.Context) error{c.walkSpool, c.checkRecordings, c.checkSegments, c.checkMedia, c.checkSpool} {
+	for _, stage := range []func(context.Context) error{c.beginLog, c.walkSpool, c.checkRecordings, c.checkSegments, c.checkMedia, c.checkSpool,
+		c.checkDeletions, c.checkLog, c.checkRowsLogged, c.checkActs} {
 		if err := stage(ctx); err != nil {
 			return Report{}, err
 		}
 	}
-	var err error
 	if r.Violations, err = c.settle(ctx); err != nil {
 		return Report{}, err
 	}
-	r.Checked = c.checked
+	r.Violations = append(r.Violations, c.sure...)
+	r.Checked, r.Log = c.checked, c.log
 	r.FinishedAt = lieciba.Micro(opt.Now())
 	return r, nil
 }

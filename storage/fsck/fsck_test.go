@@ -130,6 +130,10 @@ func TestBytes(t *testing.T) {
 		s.opt.Quick = false
 		s.exec("UPDATE segments SET state = 'deleted' WHERE from_at = (SELECT min(from_at) FROM segments)")
 		require.NoError(t, os.Remove(lost))
+		s.broken(string(s.recording.ID), "is deleted, and no deletion of the recording was decided", fsck.RuleDeletion)
+		s.exec("DELETE FROM segments WHERE state = 'deleted'")
+		s.exec("DELETE FROM leaves WHERE kind = 'segment' AND NOT EXISTS (SELECT 1 FROM segments WHERE CAST(segments.id AS text) = subject)")
+		s.gap(0, 10)
 		s.clean()
 
 		row, err := s.catalog.Segment(t.Context(), gone.ID)
@@ -220,7 +224,7 @@ func TestOrphans(t *testing.T) {
 		}
 		s.clean()
 		s.exec("UPDATE segments SET state = 'deleted'")
-		s.broken("object", "should be gone", fsck.RuleOrphan)
+		s.broken("object", "should be gone", fsck.RuleOrphan, fsck.RuleDeletion)
 	})
 }
 
@@ -230,7 +234,9 @@ func TestSpoolFileOfAVerifiedSegmentMustBeGone(t *testing.T) {
 		b, err := os.ReadFile(path)
 		require.NoError(t, err)
 		s.verify(row, b)
-		s.broken(path, "should be gone: the segment is verified", fsck.RuleSpool)
+		s.clean() // it waits for its leaf
+		s.sequence(1000)
+		s.broken(path, "should be gone: the segment is verified and in the evidence log", fsck.RuleSpool)
 		require.NoError(t, os.Rename(path, path+".part"))
 		s.broken(path, "still growing", fsck.RuleSpool)
 	})
@@ -242,10 +248,11 @@ func TestAFinishedRecordingIsFinished(t *testing.T) {
 		s.gap(30, 0)
 		s.clean()
 		s.exec("UPDATE recordings SET state = 'sealed'")
-		s.broken(string(s.recording.ID), "is not verified", fsck.RuleSealed)
-		s.broken(string(s.recording.ID), "is open", fsck.RuleSealed)
+		s.broken(string(s.recording.ID), "is not verified", fsck.RuleSealed, fsck.RuleAudit)
+		s.broken(string(s.recording.ID), "is open", fsck.RuleSealed, fsck.RuleAudit)
+		s.broken(string(s.recording.ID), "its seal is gone", fsck.RuleSealed, fsck.RuleAudit)
 		s.exec("UPDATE recordings SET state = 'deleted'")
-		s.broken(string(s.recording.ID), "is deleted, and its segment", fsck.RuleSealed)
+		s.broken(string(s.recording.ID), "is deleted, and its segment", fsck.RuleSealed, fsck.RuleDeletion)
 		require.FileExists(t, path, "fsck only reads")
 	})
 }

@@ -66,10 +66,12 @@ func (c *checker) segment(ctx context.Context, id lieciba.SegmentID) ([]Violatio
 	indexRow(b, s)
 	switch s.State {
 	case lieciba.SegmentVerified:
-		err = c.inMedia(ctx, b, s, s.Media)
+		if err = c.inMedia(ctx, b, s, s.Media); err == nil {
+			err = c.clearedEarly(ctx, b, s)
+		}
 	case lieciba.SegmentHashed:
 		err = c.inSpool(ctx, b, s)
-	case lieciba.SegmentDeleted: // the hash outlives the bytes
+	case lieciba.SegmentDeleting, lieciba.SegmentDeleted: // the hash outlives the bytes
 	default:
 		b.add(RuleIndex, "has the state %q, which is none", s.State)
 	}
@@ -120,6 +122,9 @@ func (c *checker) inMedia(ctx context.Context, b *broken, s lieciba.Segment, ref
 	default:
 		return err
 	}
+	if err := c.newest(ctx, b, ref); err != nil {
+		return err
+	}
 	if obj.Size != s.Size {
 		b.add(RuleBytes, "has %d bytes in Media, not %d", obj.Size, s.Size)
 		return nil
@@ -132,6 +137,50 @@ func (c *checker) inMedia(ctx context.Context, b *broken, s lieciba.Segment, ref
 		return err
 	}
 	return errors.Join(c.read(b, s, r, "Media"), r.Close())
+}
+
+// newest looks whether something was put over the version that the row names:
+// who reads the key alone would get that.
+func (c *checker) newest(ctx context.Context, b *broken, ref lieciba.MediaRef) error {
+	if ref.Version == "" {
+		return nil
+	}
+	obj, err := c.media.Stat(ctx, lieciba.MediaRef{Key: ref.Key})
+	switch {
+	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
+		b.add(RuleBytes, "its version %q in Media is hidden by a delete marker", ref.Version)
+	case err != nil:
+		return err
+	case obj.Ref.Version != ref.Version:
+		b.add(RuleBytes, "its version %q in Media is covered by another one, %q", ref.Version, obj.Ref.Version)
+	}
+	return nil
+}
+
+// clearedEarly looks for a segment whose spool file was removed before its leaf
+// was in the evidence log (invariant 3). What was recorded before there was a
+// log is none.
+func (c *checker) clearedEarly(ctx context.Context, b *broken, s lieciba.Segment) error {
+	if _, there := c.spool[s.ID]; there || c.opt.SpoolDir == "" || s.NodeID != c.opt.Node || c.logSince.IsZero() || s.To.Before(c.logSince) {
+		return nil
+	}
+	logged, err := c.catalog.Logged(ctx, lieciba.LeafSegment, []string{string(s.ID)})
+	if err != nil {
+		return err
+	}
+	if !logged[string(s.ID)] {
+		b.add(RuleSpool, "its spool file is gone, and its leaf is not in the evidence log")
+	}
+	return nil
+}
+
+// beginLog notes since when there is an evidence log.
+func (c *checker) beginLog(ctx context.Context) error {
+	list, err := c.catalog.Checkpoints(ctx, 0)
+	if len(list) > 0 {
+		c.logSince = list[0].At
+	}
+	return err
 }
 
 // inSpool checks a segment that is not verified: in the spool, or in Media when
