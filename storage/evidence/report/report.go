@@ -114,7 +114,7 @@ func (w *words) planned(s evidence.SessionManifest) string {
 func (w *words) partList(s evidence.SessionManifest) string {
 	var list []string
 	for _, p := range s.Parts {
-		text := cmp.Or(w.parts[p.Kind], string(p.Kind)) + "\u00a0" + short(riga(p.StartsAt)) + "–" + short(riga(p.EndsAt))
+		text := cmp.Or(w.parts[p.Kind], string(p.Kind)) + "\u00a0" + short(riga(p.StartsAt)) + "\u2060–\u2060" + short(riga(p.EndsAt))
 		if p.Sound {
 			text += " (" + w.sound + ")"
 		}

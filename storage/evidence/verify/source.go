@@ -129,14 +129,10 @@ func openZIP(r io.ReaderAt, size int64) (*source, *Finding) {
 	}
 	s := &source{ordered: true}
 	for _, e := range z.Entries() {
-		s.files = append(s.files, &file{name: e.Name, size: e.Size, entry: &e, open: section(r, contentOf(e), e.Size)})
+		s.files = append(s.files, &file{name: e.Name, size: e.Size, entry: &e, open: section(r, e.Content(), e.Size)})
 	}
 	return s, nil
 }
-
-// contentOf is the offset of an entry's content (zipfile: a descriptor of 24
-// bytes follows it).
-func contentOf(e zipfile.Entry) int64 { return e.End() - 24 - e.Size }
 
 func section(r io.ReaderAt, at, size int64) func() (io.ReaderAt, io.Closer, error) {
 	return func() (io.ReaderAt, io.Closer, error) {
