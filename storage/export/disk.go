@@ -1,0 +1,33 @@
+package export
+
+import (
+	"syscall"
+
+	"lieciba"
+	"lieciba/storage/durable"
+)
+
+// freeBytes is what the file system of dir has for this process.
+func freeBytes(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, durable.Error(err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+// room refuses to begin what the disk cannot hold beside the reserve. have is
+// what the partial file takes already.
+func (b *Builder) room(dir string, need, have int64) error {
+	free, err := b.c.Free(dir)
+	if err != nil {
+		return err
+	}
+	if free+have < need+b.c.Reserve {
+		return lieciba.Errorf(lieciba.CodeFull, "the package needs %d MB and %d MB are to stay free, but the disk of %s has %d MB: free space or give export.dir a larger disk",
+			mega(need-have), mega(b.c.Reserve), b.c.Dir, mega(free))
+	}
+	return nil
+}
+
+func mega(n int64) int64 { return (n + 999_999) / 1_000_000 }

@@ -1,0 +1,58 @@
+package export
+
+import (
+	"fmt"
+
+	"lieciba/storage/evidence"
+)
+
+// readme is README.txt: how to verify, in Latvian and English.
+func readme(m evidence.Manifest, keys evidence.Keys) []byte {
+	fingerprint := evidence.FingerprintGroups(evidence.Fingerprint(keys.Log[len(keys.Log)-1]))
+	return fmt.Appendf(nil, readmeText, m.Session.ExternalID, m.ExportID, fingerprint, m.Session.ExternalID, m.ExportID, fingerprint)
+}
+
+const readmeText = `LIECIBA – PIERĀDĪJUMU PAKOTNE
+Eksāmena sesija: %s
+Pakotne: %s
+
+Kas šeit ir
+  segments/      ieraksts, kā to nosūtīja kameras: pierādījums
+  viewing/       skatīšanās kopijas: ērtākai skatīšanai, nav pierādījums
+  report.lv.html pārskats lasīšanai un drukāšanai
+  manifest.json  saturs, pārrāvumi un to cēloņi, piekļuves izraksts
+  keys.json      pārbaudes atslēgas
+  evidence/      apliecinājumi, ka ieraksts stāv žurnālā un nav mainīts
+
+Kā pārbaudīt (bez tīkla; programma lieciba, tā pati, kas ieraksta)
+  1. Pārbaudiet visu failu, kā to saņēmāt, vai izpakoto mapi:
+       lieciba verify PAKOTNE.zip --key "PIRKSTU NOSPIEDUMS"
+  2. Atslēgas pirkstu nospiedumu paņemiet citā ceļā, nevis no šīs pakotnes:
+     no iestādes rakstiski vai pa tālruni. Tam jābūt:
+       %s
+  3. Atbilde ir viena no četrām: pilnīga; pilnīga ar deklarētiem pārrāvumiem;
+     mainīta (kurš fails un laiks); nepārbaudāma (kāpēc).
+  Šifrētai pakotnei (.age) pievienojiet --identity AR_JŪSU_ATSLĒGU.txt
+
+LIECIBA – EVIDENCE PACKAGE
+Exam session: %s
+Package: %s
+
+What is here
+  segments/      the recording as the cameras sent it: the evidence
+  viewing/       viewing copies, for convenience: not evidence
+  report.en.html a report to read and to print
+  manifest.json  contents, gaps and their causes, extract of the access log
+  keys.json      the verification keys
+  evidence/      proofs that the recording stands in the log, unaltered
+
+How to verify (no network; with lieciba, the same program that records)
+  1. Check the whole file as you received it, or the unpacked folder:
+       lieciba verify PACKAGE.zip --key "FINGERPRINT"
+  2. Get the key's fingerprint by another way than this package: from the
+     authority in writing or by telephone. It must be:
+       %s
+  3. The answer is one of four: complete; complete with declared gaps;
+     altered (which file and time); unverifiable (why).
+  For an encrypted package (.age) add --identity YOUR_KEY.txt
+`
