@@ -1,0 +1,306 @@
+package api
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+)
+
+const goodRecipient = "age1hswqutgaygp2jwf6efrpzp8rakptn6pv0sdtftn57e64dfduek8sxdh0sw"
+
+func TestAskForPackage(t *testing.T) {
+	w := newWorld(t)
+	x, rec := w.sealed(w.own)
+	path := "/v1/exam-sessions/" + x.ExternalID + "/exports"
+	a := w.as("reviewer", "POST", path, map[string]any{"purpose": "Appeal A-17", "recipient_name": "Administratīvā rajona tiesa", "recipient": goodRecipient,
+		"camera_ids": []string{string(rec.CameraID)}, "from": "2026-11-18T06:30:01Z", "to": "2026-11-18T06:30:03Z"}).want(202)
+	got := a.json()
+	require.Equal(t, "/v1/exports/"+got["id"].(string), a.header.Get("Location"))
+	require.Equal(t, []any{"requested", "token-reviewer", string(w.cfg.Node), nil, "2026-11-18T06:30:01Z"},
+		[]any{got["state"], got["requested_by"], got["node_id"], got["sha256"], got["from"]})
+	require.Equal(t, 1, w.exports.pokes)
+	e := w.audited("export")[0]
+	require.Equal(t, []any{"ok", x.ID, "export:" + got["id"].(string), "package asked for: Appeal A-17"}, []any{e.Outcome, e.SessionID, e.Object, e.Detail})
+	require.Equal(t, got, w.as("reviewer", "GET", a.header.Get("Location"), nil).want(200).json())
+
+	// Lists narrow by session and state, and go on.
+	w.as("reviewer", "POST", path, map[string]any{"purpose": "again", "recipient_name": "court"}).want(202)
+	list := w.as("reviewer", "GET", "/v1/exports?limit=1&session="+string(x.ID), nil).want(200)
+	require.Len(t, list.items(), 1)
+	next := list.json()["next_before"].(string)
+	require.Len(t, w.as("reviewer", "GET", "/v1/exports?limit=1&session="+string(x.ID)+"&before="+next, nil).want(200).items(), 1)
+	require.Empty(t, w.as("reviewer", "GET", "/v1/exports?state=sealed&state=collected", nil).want(200).items())
+	require.Len(t, w.as("reviewer", "GET", "/v1/exports?state=requested", nil).want(200).items(), 2)
+	require.Empty(t, w.as("reviewer", "GET", "/v1/exports?session="+string(w.foreign.session.ID), nil).want(200).items())
+	for query, field := range map[string]string{"state=done": "state", "session=../x": "session", "before=1": "before", "limit=0": "limit", "sesion=x": "sesion"} {
+		w.badly("reviewer", "GET", "/v1/exports?"+query, nil).refused(400, "invalid", field)
+	}
+}
+
+func TestPackageRequestsAreChecked(t *testing.T) {
+	w := newWorld(t)
+	x, _ := w.sealed(w.own)
+	path := "/v1/exam-sessions/" + string(x.ID) + "/exports"
+	with := func(change map[string]any) map[string]any {
+		b := map[string]any{"purpose": "appeal", "recipient_name": "court"}
+		for k, v := range change {
+			b[k] = v
+		}
+		return b
+	}
+	flipped := []byte(goodRecipient)
+	flipped[20] = 'q'
+	for name, c := range map[string]struct {
+		change map[string]any
+		field  string
+	}{
+		"no purpose":                  {map[string]any{"purpose": " "}, "purpose"},
+		"a long purpose":              {map[string]any{"purpose": strings.Repeat("ā", 501)}, "purpose"},
+		"two lines":                   {map[string]any{"purpose": "a\nb"}, "purpose"},
+		"a personal code":             {map[string]any{"purpose": "case of 010190-12345"}, "purpose"},
+		"a new personal code":         {map[string]any{"recipient_name": "32123412345"}, "recipient_name"},
+		"no recipient":                {map[string]any{"recipient_name": ""}, "recipient_name"},
+		"a long recipient":            {map[string]any{"recipient_name": strings.Repeat("a", 201)}, "recipient_name"},
+		"a mistyped key":              {map[string]any{"recipient": string(flipped)}, "recipient"},
+		"a secret key":                {map[string]any{"recipient": "AGE-SECRET-KEY-1QQQQ"}, "recipient"},
+		"an SSH key":                  {map[string]any{"recipient": "ssh-ed25519 AAAA"}, "recipient"},
+		"no camera's ID":              {map[string]any{"camera_ids": []string{"../x"}}, "camera_ids"},
+		"a camera twice":              {map[string]any{"camera_ids": []string{string(w.own.camera.ID), string(w.own.camera.ID)}}, "camera_ids"},
+		"another camera":              {map[string]any{"camera_ids": []string{string(w.foreign.camera.ID)}}, "camera_ids"},
+		"half a clip":                 {map[string]any{"from": "2026-11-18T06:30:01Z"}, "to"},
+		"the other half":              {map[string]any{"to": "2026-11-18T06:30:01Z"}, "from"},
+		"a clip that ends first":      {map[string]any{"from": "2026-11-18T06:30:02Z", "to": "2026-11-18T06:30:01Z"}, "to"},
+		"a clip of another day":       {map[string]any{"from": "2026-11-19T06:30:02Z", "to": "2026-11-19T06:30:05Z"}, "from"},
+		"no time":                     {map[string]any{"from": "yesterday", "to": "2026-11-18T06:30:01Z"}, "from"},
+		"an unknown field":            {map[string]any{"password": "x"}, "password"},
+		"a field in other letters":    {map[string]any{"Purpose": "x"}, "Purpose"},
+		"more cameras than there are": {map[string]any{"camera_ids": make([]string, 101)}, "camera_ids"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			w.badly("reviewer", "POST", path, with(c.change)).refused(400, "invalid", c.field)
+		})
+	}
+	w.t = t
+	require.Zero(t, w.exports.pokes)
+
+	y, rec := w.finished(w.own)
+	says := w.as("reviewer", "POST", "/v1/exam-sessions/"+string(y.ID)+"/exports", with(nil)).refused(409, "conflict", "")
+	require.Contains(t, says, string(rec.CameraID))
+	d := w.deletion(w.own, false)
+	require.Contains(t, w.as("reviewer", "POST", "/v1/exam-sessions/"+string(d.SessionID)+"/exports", with(nil)).refused(409, "conflict", ""), "deleted")
+	z := w.session("token-citizenship", "nothing", w.own.room, start)
+	require.Contains(t, w.as("reviewer", "POST", "/v1/exam-sessions/"+string(z.ID)+"/exports", with(nil)).refused(409, "conflict", ""), "nothing was recorded")
+	require.Empty(t, w.as("reviewer", "GET", "/v1/exports", nil).items())
+}
+
+// What is asked for when the disk is nearly full waits; recording does not.
+func TestPackagesWaitForTheDisk(t *testing.T) {
+	pressure := 1
+	w := newWorld(t, func(c *Config) {
+		c.Stats = func() Stats { return Stats{Evidence: EvidenceStats{DiskPressure: pressure}} }
+	})
+	x, _ := w.sealed(w.own)
+	ask := func() answer {
+		return w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/exports", map[string]any{"purpose": "appeal", "recipient_name": "court"})
+	}
+	ask().want(202)
+	pressure = 2
+	ask().refused(507, "full", "")
+}
+
+func TestNodesWithoutAPart(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Exporter, c.Checker, c.Retention, c.LogKey = nil, nil, nil, nil })
+	x, _ := w.finished(w.own)
+	e := w.export(x, "", []byte("x"))
+	w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/exports", map[string]any{"purpose": "a", "recipient_name": "b"}).refused(503, "unavailable", "")
+	w.as("reviewer", "GET", "/v1/exports/"+string(e.ID)+"/content", nil).refused(503, "unavailable", "")
+	w.as("security", "POST", "/v1/log/check", nil).refused(503, "unavailable", "")
+	w.as("security", "GET", "/v1/retention/plan", nil).refused(503, "unavailable", "")
+	require.Empty(t, w.as("security", "GET", "/v1/log/state", nil).want(200).json()["fingerprint"])
+	w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/holds", map[string]any{"kind": "court", "reference": "C", "reason": "c"}).want(201)
+}
+
+// fetch downloads to the handler's very end: a client sees the last byte before
+// the server notes it.
+func (w *world) fetch(id lieciba.ExportID, rng string) answer {
+	if w.ticks {
+		w.clock.add(time.Millisecond)
+	}
+	header := []string{}
+	if rng != "" {
+		header = []string{"Range", rng}
+	}
+	resp := w.raw("GET", "/v1/exports/"+string(id)+"/content", w.tokens["reviewer"], header...)
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(w.t, err)
+	return answer{t: w.t, status: resp.StatusCode, header: resp.Header, body: b}
+}
+
+func (w *world) exportState(id lieciba.ExportID) lieciba.ExportState {
+	e, err := w.catalog.Export(w.t.Context(), id)
+	require.NoError(w.t, err)
+	return e.State
+}
+
+func TestFetchPackage(t *testing.T) {
+	w := newWorld(t)
+	w.ticks = true
+	x, _ := w.finished(w.own)
+	content := bytes.Repeat([]byte("evidence"), 40_000)
+	e := w.export(x, "", content)
+	a := w.fetch(e.ID, "bytes=0-9").want(206)
+	require.Equal(t, content[:10], a.body)
+	require.Equal(t, "application/zip", a.header.Get("Content-Type"))
+	require.Equal(t, `attachment; filename="lieciba-`+x.ExternalID+`-2026-11-18-`+string(e.ID[30:])+`.zip"`, a.header.Get("Content-Disposition"))
+	require.Equal(t, `"`+hex.EncodeToString(e.SHA256[:])+`"`, a.header.Get("ETag"))
+	require.Equal(t, fmt.Sprintf("bytes 0-9/%d", len(content)), a.header.Get("Content-Range"))
+	entry := w.audited("export")[0]
+	require.Equal(t, []any{"package fetched, bytes=0-9", x.ID, "ok"}, []any{entry.Detail, entry.SessionID, entry.Outcome})
+	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID), "ten bytes are not the package")
+	w.fetch(e.ID, "bytes=9999999-").want(416)
+	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID))
+
+	require.Equal(t, content, w.fetch(e.ID, "").want(200).body)
+	require.Equal(t, lieciba.ExportCollected, w.exportState(e.ID))
+	entry = w.audited("export")[0]
+	require.Equal(t, "package collected: all of it was sent", entry.Detail)
+	got := w.as("reviewer", "GET", "/v1/exports/"+string(e.ID), nil).json()
+	require.Equal(t, "collected", got["state"])
+	require.NotNil(t, got["collected_at"])
+	n := len(w.audited("export"))
+	require.Equal(t, content, w.fetch(e.ID, "").want(200).body, "it can be fetched again")
+	require.Len(t, w.audited("export"), n+1, "and is collected once")
+	require.Equal(t, content, w.fetch(e.ID, "bytes=0-1,5-6").want(200).body, "several ranges are answered as a whole")
+	require.Zero(t, w.exports.open, "every file was closed")
+	onWire := w.do(request{method: "GET", path: "/v1/exports/" + string(e.ID) + "/content", token: w.tokens["reviewer"]}).want(200)
+	require.Equal(t, content, onWire.body, "held against the document")
+
+	sealed := w.export(x, goodRecipient, content)
+	a = w.fetch(sealed.ID, "bytes=0-0").want(206)
+	require.Equal(t, "application/octet-stream", a.header.Get("Content-Type"))
+	require.Contains(t, a.header.Get("Content-Disposition"), ".zip.age")
+}
+
+// A download that broke off and was resumed is whole, whatever the order of its
+// pieces; what two people fetched of it is not.
+func TestResumedDownloadIsCollected(t *testing.T) {
+	w := newWorld(t)
+	x, _ := w.finished(w.own)
+	content := bytes.Repeat([]byte("x"), 1000)
+	e := w.export(x, "", content)
+	w.fetch(e.ID, "bytes=600-").want(206)
+	w.fetch(e.ID, "bytes=0-399").want(206)
+	w.fetch(e.ID, "bytes=401-599").want(206)
+	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID), "one byte is missing")
+	plain, tok := NewClientToken("other", []lieciba.Role{lieciba.RoleReviewer}, nil, start, 1e15)
+	require.NoError(t, w.catalog.PutClientToken(t.Context(), tok))
+	require.Equal(t, 206, w.raw("GET", "/v1/exports/"+string(e.ID)+"/content", plain, "Range", "bytes=400-400").StatusCode)
+	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID), "somebody else has it")
+	w.fetch(e.ID, "bytes=400-400").want(206)
+	require.Equal(t, lieciba.ExportCollected, w.exportState(e.ID))
+	require.Len(t, w.server.downloads.seen, 1, "the other's piece")
+}
+
+func TestPackagesThatCannotBeFetched(t *testing.T) {
+	w := newWorld(t)
+	x, _ := w.finished(w.own)
+	for state, status := range map[lieciba.ExportState]int{lieciba.ExportRequested: 409, lieciba.ExportBuilding: 409, lieciba.ExportFailed: 409} {
+		e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.ID, Purpose: "a", RecipientName: "b", RequestedAt: start, State: state}
+		require.NoError(t, w.catalog.PutExport(t.Context(), e))
+		w.fetch(e.ID, "").want(status)
+	}
+	e := w.export(x, "", []byte("gone"))
+	e.State = lieciba.ExportPurged
+	require.NoError(t, w.catalog.PutExport(t.Context(), e))
+	w.fetch(e.ID, "").refused(404, "not_found", "")
+	e = w.export(x, "", []byte("elsewhere"))
+	delete(w.exports.files, e.ID)
+	require.Contains(t, w.fetch(e.ID, "").refused(503, "unavailable", ""), string(w.cfg.Node))
+	// Without its entry no byte leaves.
+	e = w.export(x, "", []byte("secret bytes"))
+	w.server.cfg.Catalog = noAudit{w.catalog}
+	require.NotContains(t, string(w.fetch(e.ID, "").want(503).body), "secret bytes")
+	w.server.cfg.Catalog = w.catalog
+	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID))
+	require.Zero(t, w.exports.open)
+}
+
+func TestDownloadsAreBounded(t *testing.T) {
+	var d downloads
+	id := func(i int) lieciba.ExportID { return lieciba.ExportID(fmt.Sprint(i)) }
+	for i := range 3 * maxDownloads {
+		require.False(t, d.add(id(i), "a", byteRange{0, 10}, 100))
+	}
+	require.Len(t, d.seen, maxDownloads)
+	require.Len(t, d.ages, maxDownloads)
+	for i := range int64(2 * maxPieces) {
+		require.False(t, d.add("one", "a", byteRange{2 * i, 2*i + 1}, 1e6))
+	}
+	require.Len(t, d.seen[downloadKey{"one", "a"}], maxPieces)
+	require.True(t, d.add("one", "a", byteRange{0, 1e6}, 1e6))
+	require.False(t, d.add("one", "a", byteRange{5, 5}, 5), "nothing was sent")
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() { d.add(id(i), "b", byteRange{0, int64(i)}, 100) })
+	}
+	wg.Wait()
+}
+
+func TestJoinRanges(t *testing.T) {
+	type list = []byteRange
+	for name, c := range map[string]struct {
+		known list
+		add   byteRange
+		want  list
+	}{
+		"first":         {nil, byteRange{1, 2}, list{{1, 2}}},
+		"before":        {list{{5, 6}}, byteRange{1, 2}, list{{1, 2}, {5, 6}}},
+		"after":         {list{{5, 6}}, byteRange{7, 8}, list{{5, 6}, {7, 8}}},
+		"touches both":  {list{{1, 2}, {3, 4}}, byteRange{2, 3}, list{{1, 4}}},
+		"over all":      {list{{1, 2}, {3, 4}, {9, 10}}, byteRange{0, 8}, list{{0, 8}, {9, 10}}},
+		"inside":        {list{{0, 8}}, byteRange{2, 3}, list{{0, 8}}},
+		"between apart": {list{{0, 1}, {8, 9}}, byteRange{3, 4}, list{{0, 1}, {3, 4}, {8, 9}}},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, join(c.known, c.add)) })
+	}
+}
+
+func TestAgeRecipient(t *testing.T) {
+	for _, good := range []string{goodRecipient, documentExample(t, "NewExport")["recipient"].(string),
+		"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"} { // of age's own README
+		require.True(t, ageRecipient(good), good)
+	}
+	for i := range goodRecipient {
+		b := []byte(goodRecipient)
+		b[i] ^= 1
+		require.False(t, ageRecipient(string(b)), "one letter changed at %d", i)
+	}
+	for _, bad := range []string{"", "age1", goodRecipient[:len(goodRecipient)-1], goodRecipient + "q", strings.ToUpper(goodRecipient), " " + goodRecipient,
+		"age1" + strings.Repeat("é", 29)} {
+		require.False(t, ageRecipient(bad), bad)
+	}
+}
+
+// documentExample is the example of a schema of openapi.yaml.
+func documentExample(t *testing.T, schema string) map[string]any {
+	t.Helper()
+	m, ok := document.Components.Schemas[schema].Value.Example.(map[string]any)
+	require.True(t, ok, schema)
+	return m
+}
+
+func TestPackageNamesAreSafe(t *testing.T) {
+	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), RequestedAt: time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)}
+	name := packageName(lieciba.ExamSession{SessionKey: lieciba.SessionKey{ExternalID: "2026-11-18.R201"}}, e)
+	require.Regexp(t, `^lieciba-2026-11-18\.R201-2027-01-01-[0-9a-f]{6}\.zip$`, name)
+}
