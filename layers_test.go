@@ -34,6 +34,7 @@ var floors = []struct {
 	{"lieciba/storage/seal", 2},
 	{"lieciba/storage/export", 2},
 	{"lieciba/storage/retention", 2},
+	{"lieciba/storage/pressure", 2},
 	{"lieciba/storage/fsck", 2},
 	{"lieciba/storage/storagetest", 2},
 	{"lieciba/recorder", 3},
