@@ -33,9 +33,10 @@ const (
 	whereStaged = `WHERE idx IS NULL ORDER BY id LIMIT ?`
 	whereLogged = `WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?`
 
-	selectLogged = `SELECT subject FROM json_each(?1) AS j JOIN leaves ON kind = ?2 AND subject = j.value WHERE idx IS NOT NULL`
+	// CROSS JOIN keeps its order: each value is one descent.
+	selectLogged = `SELECT subject FROM json_each(?1) AS j CROSS JOIN leaves ON kind = ?2 AND subject = j.value WHERE idx IS NOT NULL`
+	selectHashes = `SELECT idx, hash FROM json_each(?) AS j CROSS JOIN log_hashes ON idx = j.value`
 	countStaged  = `SELECT count(*), min(at) FROM leaves WHERE idx IS NULL`
-	selectHashes = `SELECT idx, hash FROM json_each(?) AS j JOIN log_hashes ON idx = j.value`
 
 	// The leaves that selectLeaf + whereStaged gave get the next indexes, in that order.
 	giveIndexes = `UPDATE leaves SET idx = ?1 + staged.n FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n

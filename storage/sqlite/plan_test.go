@@ -46,7 +46,18 @@ func TestQueriesDescendOneIndex(t *testing.T) {
 		"RecordingSegments":  {selectSegment + whereSpan, "segments_from (recording_id=? AND from_at>? AND from_at<?)", []any{id, 1, 2}},
 		"UnverifiedSegments": {selectSegment + whereUnverified, "segments_unverified (node_id=?)", []any{id, 9}},
 		"ScanSegments":       {selectWhole + whereAfterID, "sqlite_autoindex_segments_1 (id>?)", []any{id, 9}},
-		"RecordingGaps":      {selectGap + `WHERE recording_id = ? AND ` + live + ` ORDER BY from_at`, "gaps_recording (recording_id=?)", []any{id}},
+		"RecordingGaps":      {selectGap + whereGaps, "gaps_recording (recording_id=?)", []any{id}},
+		"LeafOf":             {selectLeaf + whereLeaf, "sqlite_autoindex_leaves_2 (kind=? AND subject=?)", []any{"segment", id}},
+		"Leaves":             {selectLeaf + whereLogged, "sqlite_autoindex_leaves_1 (idx>? AND idx<?)", []any{1, 2, 3}},
+		"Staged":             {selectLeaf + whereStaged, "sqlite_autoindex_leaves_1 (idx=?)", []any{9}},
+		"StagedLeaves":       {countStaged, "sqlite_autoindex_leaves_1 (idx=?)", nil},
+		"Checkpoints":        {selectCheckpoint + laterCheckpoints, "INTEGER PRIMARY KEY (rowid>?)", []any{1, 9}},
+		"Seal":               {selectSeal, "sqlite_autoindex_seals_1 (recording_id=?)", []any{id}},
+		"ClaimSegments":      {selectSegment + whereDeleting, "segments_state (recording_id=? AND state=?)", []any{id}},
+		"SessionEvents":      {selectEvent + whereEvents, "session_events_session (session_id=?)", []any{id}},
+		"SessionHolds":       {selectHold + whereHolds, "holds_session (session_id=?)", []any{id}},
+		"Tombstone":          {selectDeletion + whereTombstone, "sqlite_autoindex_deletions_2 (recording_id=?)", []any{id}},
+		"OpenExports":        {`SELECT ` + exportColumns + ` FROM exports ` + whereOpenExport, "exports_session (session_id=?)", []any{id}},
 	} {
 		got := plan(t, c, q.query, q.args...)
 		require.Contains(t, got, q.index, name)
@@ -80,10 +91,24 @@ func TestQueriesDescendOneIndex(t *testing.T) {
 	for _, query := range []string{
 		func() string { q, _, _ := c.sessionQuery(t.Context(), storage.SessionFilter{}); return q }(),
 		func() string { q, _, _ := c.auditQuery(t.Context(), storage.AuditFilter{}); return q }(),
+		func() string { q, _, _ := c.exportQuery(t.Context(), storage.ExportFilter{}); return q }(),
 	} {
 		got := plan(t, c, query, 100)
 		require.Contains(t, got, "USING INDEX")
 		require.NotContains(t, got, "TEMP B-TREE")
+	}
+	// The last row of the table, and the holds that are active, without a sort.
+	require.Equal(t, "SCAN checkpoints", plan(t, c, selectCheckpoint+newestCheckpoint))
+	require.Equal(t, "SCAN holds USING INDEX holds_active", plan(t, c, selectHold+whereActiveHolds))
+	// One descent for each value that is asked for.
+	for query, step := range map[string]string{
+		selectLogged: "SEARCH leaves USING INDEX sqlite_autoindex_leaves_2 (kind=? AND subject=?)",
+		selectHashes: "SEARCH log_hashes USING INTEGER PRIMARY KEY (rowid=?)",
+	} {
+		args := []any{"[]", "segment"}[:strings.Count(query, "?")]
+		got := strings.Split(plan(t, c, query, args...), "\n")
+		require.Contains(t, got[0], "SCAN j VIRTUAL TABLE")
+		require.Equal(t, step, got[1])
 	}
 }
 

@@ -5,7 +5,7 @@
 -- +goose Up
 
 -- Leaves in the order they were staged (id); idx is the position in the log,
--- given once by the one sequencer.
+-- given once by the one sequencer. Its index holds those that wait first, by id.
 CREATE TABLE leaves (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   idx        INTEGER UNIQUE CHECK (idx >= 0), -- NULL while it waits
@@ -17,7 +17,6 @@ CREATE TABLE leaves (
   detail     BLOB NOT NULL,
   UNIQUE (kind, subject)
 ) STRICT;
-CREATE INDEX leaves_staged ON leaves (id, at) WHERE idx IS NULL;
 
 -- The tree's stored hashes, in the order of golang.org/x/mod/sumdb/tlog.
 CREATE TABLE log_hashes (
