@@ -3,6 +3,8 @@ import { LocationProvider, Route, Router } from "preact-iso";
 import { call, me, type Me } from "./lib/api";
 import { say } from "./lib/i18n";
 import { Header } from "./parts/Header";
+import { Audit } from "./pages/Audit";
+import { Retention } from "./pages/Retention";
 import { Review } from "./pages/Review";
 import { Sessions } from "./pages/Sessions";
 import { SignIn } from "./pages/SignIn";
@@ -26,6 +28,8 @@ export function App() {
         <Route path="/sites/:site" component={Wall} />
         <Route path="/sessions" component={Sessions} />
         <Route path="/sessions/:id" component={Review} />
+        <Route path="/audit" component={Audit} />
+        <Route path="/retention" component={Retention} />
         <Route default component={NotFound} />
       </Router>
     </LocationProvider>

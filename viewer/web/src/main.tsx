@@ -5,6 +5,7 @@ import "./style/tokens.css";
 import "./style/page.css";
 import "./style/wall.css";
 import "./style/review.css";
+import "./style/evidence.css";
 
 setLanguage(language.value);
 const root = document.getElementById("app");

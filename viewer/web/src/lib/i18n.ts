@@ -25,8 +25,20 @@ export function say(word: Word, fill: Record<string, string | number> = {}): str
   return text.replace(/\{(\w+)\}/g, (_, k: string) => String(fill[k] ?? ""));
 }
 
+type Prefix =
+  | "act"
+  | "cause"
+  | "clock"
+  | "deletion"
+  | "export"
+  | "hold"
+  | "part"
+  | "policy"
+  | "recording"
+  | "state";
+
 /** Says a word whose key is put together from a code; an unknown code is shown as it is. */
-export function sayCode(prefix: "cause" | "part" | "state", code: string): string {
+export function sayCode(prefix: Prefix, code: string): string {
   const key = `${prefix}_${code}`;
   return key in lv ? say(key as Word) : code;
 }

@@ -36,3 +36,20 @@ export function length(seconds: number): string {
   if (s < 7200) return `${number(s / 60, 0)} min`;
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
+
+/** 812 B, 4.2 MB, 1.3 GB: a count of bytes in powers of ten, as disks are sold. */
+export function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let v = count;
+  let u = 0;
+  while (v >= 1000 && u < units.length - 1) {
+    v /= 1000;
+    u++;
+  }
+  const digits = u === 0 || v >= 100 ? 0 : 1;
+  const number = new Intl.NumberFormat(language.value === "lv" ? "lv-LV" : "en-GB", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(v);
+  return `${number} ${units[u] ?? ""}`;
+}

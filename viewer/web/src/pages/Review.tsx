@@ -1,11 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
 import { may, type Recording, type Session, type Timeline as Data } from "../lib/api";
+import type { Coverage } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { Playback } from "../lib/playback";
 import { usePoll } from "../lib/poll";
-import { clockTime, dateTime, length } from "../lib/time";
+import { clockTime, dateTime } from "../lib/time";
+import { Exports } from "../parts/Exports";
 import { Refused } from "../parts/Refused";
 import { Stage } from "../parts/Stage";
+import { Statement } from "../parts/Statement";
 import { Timeline } from "../parts/Timeline";
 import { Transport } from "../parts/Transport";
 
@@ -13,6 +16,7 @@ import { Transport } from "../parts/Transport";
 export function Review({ id }: { id: string }) {
   const session = usePoll<Session>(`/exam-sessions/${id}`, 5000);
   const timeline = usePoll<Data>(`/exam-sessions/${id}/timeline`, 2000);
+  const coverage = usePoll<Coverage>(`/exam-sessions/${id}/coverage`, 5000);
   const error = session.error || timeline.error;
   if (error && !(session.value && timeline.value))
     return (
@@ -25,10 +29,15 @@ export function Review({ id }: { id: string }) {
     <main class="review">
       <Title session={session.value} data={timeline.value} />
       <Player session={session.value} data={timeline.value} />
-      <Facts session={session.value} data={timeline.value} />
+      {coverage.value && <Statement session={session.value} data={coverage.value} />}
+      {coverage.error && <Refused why={coverage.error} />}
+      <Exports session={id} sealed={sealed(coverage.value)} />
     </main>
   );
 }
+
+const sealed = (c: Coverage | undefined) =>
+  c !== undefined && c.recordings.length > 0 && c.recordings.every((r) => r.sealed_at !== null);
 
 function Title({ session, data }: { session: Session; data: Data }) {
   return (
@@ -103,51 +112,4 @@ function startInAddress(): number {
 function cameraNames(data: Data): { id: string; name: string }[] {
   const names = new Map(data.recordings.map((r) => [r.camera_id, r.camera_name]));
   return [...names].map(([id, name]) => ({ id, name }));
-}
-
-function Facts({ session, data }: { session: Session; data: Data }) {
-  return (
-    <section class="facts">
-      <table>
-        <thead>
-          <tr>
-            <th>{say("camera")}</th>
-            <th class="number">{say("expected")}</th>
-            <th class="number">{say("recorded")}</th>
-            <th class="number">{say("missing")}</th>
-            <th>{say("gaps")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {data.recordings.map((r) => (
-            <tr key={r.id}>
-              <td>{r.camera_name}</td>
-              <td class="number">{length(r.expected_s)}</td>
-              <td class="number">{length(r.recorded_s)}</td>
-              <td class="number">{length(r.missing_s)}</td>
-              <td>
-                {r.gaps.length === 0 && <span class="quiet">{say("no_gaps")}</span>}
-                {r.gaps.map((g) => (
-                  <div key={g.id} class="figures">
-                    {clockTime(new Date(g.from))}–{g.to ? clockTime(new Date(g.to)) : "…"}{" "}
-                    {sayCode("cause", g.cause)}
-                  </div>
-                ))}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {session.parts.length > 0 && (
-        <ul class="parts">
-          {session.parts.map((p) => (
-            <li key={p.id}>
-              <span class="figures">{clockTime(new Date(p.starts_at))}</span> {sayCode("part", p.kind)}
-              {p.sound && ` · ${say("sound")}`}
-            </li>
-          ))}
-        </ul>
-      )}
-    </section>
-  );
 }

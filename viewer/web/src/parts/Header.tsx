@@ -25,6 +25,8 @@ export function Header() {
       <nav>
         {may("watch_live") && link("/", say("live"), path === "/" || path.startsWith("/sites"))}
         {may("view_sessions") && link("/sessions", say("sessions"), path.startsWith("/sessions"))}
+        {may("read_audit") && link("/audit", say("audit"), path === "/audit")}
+        {may("read_retention") && link("/retention", say("retention"), path === "/retention")}
       </nav>
       <span class="grow" />
       <LanguageButton />

@@ -1,0 +1,124 @@
+import { may } from "../lib/api";
+import type { Deletion, Hold, Page, PlanRow } from "../lib/evidence";
+import { say, sayCode } from "../lib/i18n";
+import { usePoll } from "../lib/poll";
+import { bytes, dateTime } from "../lib/time";
+import { Acting } from "../parts/Acting";
+import { Policies } from "../parts/Policies";
+import { Refused } from "../parts/Refused";
+
+/** What is kept until when and why, what holds it, and what was deleted under which rule. */
+export function Retention() {
+  return (
+    <main class="page">
+      <h1>{say("retention")}</h1>
+      <Policies />
+      <Plan />
+      <Holds />
+      <Deletions />
+    </main>
+  );
+}
+
+function Plan() {
+  const plan = usePoll<Page<PlanRow>>("/retention/plan", 10_000);
+  const rows = plan.value?.items ?? [];
+  return (
+    <section class="panel" aria-label={say("plan")}>
+      <h2>{say("plan")}</h2>
+      {plan.error && <Refused why={plan.error} />}
+      {plan.value && rows.length === 0 && <p class="quiet">{say("plan_empty")}</p>}
+      {rows.length > 0 && (
+        <table>
+          <thead>
+            <tr>
+              <th>{say("due_at")}</th>
+              <th>{say("session")}</th>
+              <th>{say("camera")}</th>
+              <th class="number">{say("size")}</th>
+              <th>{say("why")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((r) => (
+              <tr key={r.recording_id}>
+                <td class="figures">{r.due_at ? dateTime(new Date(r.due_at)) : "—"}</td>
+                <td>
+                  <a href={`/sessions/${r.session_id}`}>{r.external_id || r.session_id}</a>
+                </td>
+                <td>{r.camera_name}</td>
+                <td class="number">{bytes(r.bytes)}</td>
+                <td>
+                  {r.due && !r.blocked_by && <strong class="attention">{say("due_now")} </strong>}
+                  {r.reason}
+                  {r.blocked_by && <div class="quiet">{r.blocked_by}</div>}
+                  {r.alarms.map((a) => (
+                    <div key={a} class="attention">
+                      ▲ {a}
+                    </div>
+                  ))}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function Holds() {
+  const holds = usePoll<Page<Hold>>("/holds", 5000);
+  return (
+    <section class="panel" aria-label={say("holds")}>
+      <h2>{say("holds")}</h2>
+      {holds.error && <Refused why={holds.error} />}
+      {holds.value?.items.length === 0 && <p class="quiet">{say("no_holds")}</p>}
+      {holds.value?.items.map((h) => (
+        <div class="line" key={h.id}>
+          <a href={`/sessions/${h.session_id}`}>{say("session")}</a>
+          <span>
+            {sayCode("hold", h.kind)} {h.reference} · {h.reason} · {h.placed_by},{" "}
+            {dateTime(new Date(h.placed_at))}
+          </span>
+          {h.release_due && (
+            <span class="quiet">{say("release_due", { time: dateTime(new Date(h.release_due)) })}</span>
+          )}
+          {h.release_asked_by ? (
+            <>
+              <span class="attention">{say("release_asked", { who: h.release_asked_by })}</span>
+              {may("release_hold") && <Acting path={`/holds/${h.id}/release`} text={say("release")} />}
+            </>
+          ) : (
+            may("place_hold") && <Acting path={`/holds/${h.id}/release-request`} text={say("ask_release")} />
+          )}
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Deletions() {
+  const list = usePoll<Page<Deletion>>("/deletions", 10_000);
+  return (
+    <section class="panel" aria-label={say("deletions")}>
+      <h2>{say("deletions")}</h2>
+      {list.error && <Refused why={list.error} />}
+      {list.value?.items.length === 0 && <p class="quiet">{say("no_deletions")}</p>}
+      {list.value?.items.map((d) => (
+        <div class="line" key={d.id}>
+          <span class="figures">{dateTime(new Date(d.done_at ?? d.decided_at))}</span>
+          <a href={`/sessions/${d.session_id}`}>{say("session")}</a>
+          <span>{d.reason}</span>
+          {d.done_at ? (
+            <a href={`/v1/deletions/${d.id}/certificate`} download={`deletion-${d.id}.json`}>
+              {say("certificate")}
+            </a>
+          ) : (
+            <span class="attention">{sayCode("deletion", d.state)}</span>
+          )}
+        </div>
+      ))}
+    </section>
+  );
+}

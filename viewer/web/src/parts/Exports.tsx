@@ -1,0 +1,88 @@
+import { useState } from "preact/hooks";
+import { call, may } from "../lib/api";
+import type { Export, Page } from "../lib/evidence";
+import { say, sayCode } from "../lib/i18n";
+import { usePoll } from "../lib/poll";
+import { bytes, dateTime } from "../lib/time";
+import { Field } from "./Field";
+import { Refused } from "./Refused";
+
+/** Asks for an evidence package of a session and follows it until it can be fetched. */
+export function Exports({ session, sealed }: { session: string; sealed: boolean }) {
+  const list = usePoll<Page<Export>>(may("export") ? `/exports?session=${session}` : null, 2000);
+  if (!may("export")) return null;
+  return (
+    <section class="panel" aria-label={say("packages")}>
+      <h2>{say("packages")}</h2>
+      {list.error && <Refused why={list.error} />}
+      {list.value?.items.map((e) => (
+        <One key={e.id} e={e} />
+      ))}
+      {sealed ? <Ask session={session} /> : <p class="quiet">{say("export_when_sealed")}</p>}
+    </section>
+  );
+}
+
+function One({ e }: { e: Export }) {
+  const ready = e.state === "sealed" || e.state === "collected";
+  return (
+    <div class="line">
+      <span>
+        {dateTime(new Date(e.requested_at))} · {e.recipient_name} · {e.purpose}
+      </span>
+      {ready ? (
+        <a href={`/v1/exports/${e.id}/content`} download>
+          {say("fetch_package", { size: bytes(e.size) })}
+        </a>
+      ) : e.state === "building" && e.total_bytes > 0 ? (
+        <progress max={e.total_bytes} value={e.done_bytes} aria-label={sayCode("export", e.state)} />
+      ) : (
+        <span class={e.state === "failed" ? "failed" : "quiet"}>{sayCode("export", e.state)}</span>
+      )}
+      {e.sha256 && <code title={e.sha256}>SHA-256 {e.sha256.slice(0, 16)}…</code>}
+      {e.error && <Refused why={e.error} />}
+    </div>
+  );
+}
+
+function Ask({ session }: { session: string }) {
+  const [problem, setProblem] = useState("");
+  const [open, setOpen] = useState(false);
+  const send = async (ev: SubmitEvent) => {
+    ev.preventDefault();
+    const form = ev.currentTarget as HTMLFormElement;
+    const data = new FormData(form);
+    try {
+      await call("POST", `/exam-sessions/${session}/exports`, {
+        purpose: data.get("purpose"),
+        recipient_name: data.get("recipient_name"),
+        recipient: data.get("recipient"),
+      });
+      form.reset();
+      setOpen(false);
+      setProblem("");
+    } catch (e) {
+      setProblem((e as Error).message);
+    }
+  };
+  if (!open)
+    return (
+      <button type="button" onClick={() => setOpen(true)}>
+        {say("ask_package")}
+      </button>
+    );
+  return (
+    <form class="form" onSubmit={(ev) => void send(ev)}>
+      <Field name="purpose" label={say("purpose")} required />
+      <Field name="recipient_name" label={say("recipient")} required />
+      <Field name="recipient" label={say("recipient_key")} placeholder="age1…" />
+      <div class="actions">
+        <button class="main">{say("ask_package")}</button>
+        <button type="button" onClick={() => setOpen(false)}>
+          {say("close")}
+        </button>
+      </div>
+      {problem && <Refused why={problem} />}
+    </form>
+  );
+}
