@@ -13,7 +13,9 @@ type Acts interface {
 	// there or neither is (invariant 7). Every write and read of this Catalog that
 	// do makes with the ctx it gets is part of the transaction; nothing else may
 	// be waited for in it, and one call at a time. A write that fails undoes itself
-	// alone, so do may go on. The ctx ends with do: a later call with it is
+	// alone, so do may go on. What do reads of sites, rooms, cameras, users, client
+	// tokens and exports nobody else changes until the act ends, so that do may
+	// write it back whole. The ctx ends with do: a later call with it is
 	// CodeInternal. do may run more than once, and may fill in e before it
 	// returns. An error of do rolls everything back and is returned as is. Acts do
 	// not nest: an Act inside of do is CodeInternal.

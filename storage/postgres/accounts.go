@@ -30,17 +30,17 @@ func (c *Catalog) PutUser(ctx context.Context, u lieciba.User) error {
 
 // User implements storage.Accounts.
 func (c *Catalog) User(ctx context.Context, id lieciba.UserID) (lieciba.User, error) {
-	return readOne(ctx, c, "user", scanUser, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	return readOne(ctx, c, "user", scanUser, `SELECT `+userColumns+` FROM users WHERE id = $1`+c.keep(ctx), id)
 }
 
 // UserByLogin implements storage.Accounts.
 func (c *Catalog) UserByLogin(ctx context.Context, login string) (lieciba.User, error) {
-	return readOne(ctx, c, "user", scanUser, `SELECT `+userColumns+` FROM users WHERE login = $1`, login)
+	return readOne(ctx, c, "user", scanUser, `SELECT `+userColumns+` FROM users WHERE login = $1`+c.keep(ctx), login)
 }
 
 // ListUsers implements storage.Accounts.
 func (c *Catalog) ListUsers(ctx context.Context) ([]lieciba.User, error) {
-	return readList(ctx, c, "users", scanUser, `SELECT `+userColumns+` FROM users ORDER BY login`)
+	return readList(ctx, c, "users", scanUser, `SELECT `+userColumns+` FROM users ORDER BY login`+c.keep(ctx))
 }
 
 const signInColumns = `token_hash, user_id, created_at, seen_at, expires_at`
@@ -100,10 +100,10 @@ func (c *Catalog) PutClientToken(ctx context.Context, t lieciba.ClientToken) err
 
 // ClientToken implements storage.Accounts.
 func (c *Catalog) ClientToken(ctx context.Context, tokenHash [32]byte) (lieciba.ClientToken, error) {
-	return readOne(ctx, c, "client token", scanToken, `SELECT `+tokenColumns+` FROM client_tokens WHERE token_hash = $1`, tokenHash[:])
+	return readOne(ctx, c, "client token", scanToken, `SELECT `+tokenColumns+` FROM client_tokens WHERE token_hash = $1`+c.keep(ctx), tokenHash[:])
 }
 
 // ListClientTokens implements storage.Accounts.
 func (c *Catalog) ListClientTokens(ctx context.Context) ([]lieciba.ClientToken, error) {
-	return readList(ctx, c, "client tokens", scanToken, `SELECT `+tokenColumns+` FROM client_tokens ORDER BY name, id`)
+	return readList(ctx, c, "client tokens", scanToken, `SELECT `+tokenColumns+` FROM client_tokens ORDER BY name, id`+c.keep(ctx))
 }

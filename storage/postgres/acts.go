@@ -71,6 +71,15 @@ func (c *Catalog) Act(ctx context.Context, e *lieciba.AuditEntry, do func(ctx co
 	})
 }
 
+// keep is added to a read of what is later written back whole. Inside of an Act it
+// locks the rows, so that no other change of them is lost; elsewhere it is empty.
+func (c *Catalog) keep(ctx context.Context) string {
+	if c.joined(ctx) == nil {
+		return ""
+	}
+	return ` FOR NO KEY UPDATE`
+}
+
 // decided marks an error of the caller's own function, which gets it back as it is.
 type decided struct{ error }
 

@@ -45,15 +45,15 @@ func (c *Catalog) PutCamera(ctx context.Context, m lieciba.Camera) error {
 
 // Camera implements storage.Cameras.
 func (c *Catalog) Camera(ctx context.Context, id lieciba.CameraID) (lieciba.Camera, error) {
-	return readOne(ctx, c, "camera", scanCamera, `SELECT `+cameraColumns+` FROM cameras WHERE id = $1`, id)
+	return readOne(ctx, c, "camera", scanCamera, `SELECT `+cameraColumns+` FROM cameras WHERE id = $1`+c.keep(ctx), id)
 }
 
 // ListCameras implements storage.Cameras.
 func (c *Catalog) ListCameras(ctx context.Context, site lieciba.SiteID) ([]lieciba.Camera, error) {
 	if site == "" {
-		return readList(ctx, c, "cameras", scanCamera, `SELECT `+cameraColumns+` FROM cameras ORDER BY name, id`)
+		return readList(ctx, c, "cameras", scanCamera, `SELECT `+cameraColumns+` FROM cameras ORDER BY name, id`+c.keep(ctx))
 	}
-	return readList(ctx, c, "cameras", scanCamera, `SELECT `+cameraColumns+` FROM cameras WHERE site_id = $1 ORDER BY name, id`, site)
+	return readList(ctx, c, "cameras", scanCamera, `SELECT `+cameraColumns+` FROM cameras WHERE site_id = $1 ORDER BY name, id`+c.keep(ctx), site)
 }
 
 // SetCameraState implements storage.Cameras.

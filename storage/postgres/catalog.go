@@ -16,6 +16,9 @@
 //  6. the sequencer's advisory lock
 //  7. a new row of audit or leaves: another transaction that adds the same one waits
 //
+// Rows of sites, rooms, cameras, users and client tokens are locked alone; an Act
+// locks those that it reads, and exports (keep).
+//
 // Who needs an earlier one to know which row it is reads without a lock what
 // never changes (whose recording it is), locks, and reads again. Only an Act that
 // joins methods in another order can still deadlock: PostgreSQL ends one of the

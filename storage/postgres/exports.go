@@ -80,7 +80,7 @@ func storeExport(ctx context.Context, tx pgx.Tx, e lieciba.Export) error {
 
 // Export implements storage.Exports.
 func (c *Catalog) Export(ctx context.Context, id lieciba.ExportID) (lieciba.Export, error) {
-	return readOne(ctx, c, "export", scanExport, selectExport+`WHERE id = $1`, id)
+	return readOne(ctx, c, "export", scanExport, selectExport+`WHERE id = $1`+c.keep(ctx), id)
 }
 
 // ListExports implements storage.Exports.

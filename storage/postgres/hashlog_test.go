@@ -199,6 +199,68 @@ func TestAbortedActsRunAgain(t *testing.T) {
 	require.Equal(t, 2, sequence(t, c, 10))
 }
 
+// TestActsLoseNoChange reads and writes back whole rows from two nodes.
+func TestActsLoseNoChange(t *testing.T) {
+	url := storagetest.Postgres(t)
+	nodes := []*Catalog{openAt(t, url), openAt(t, url)}
+	w := newWorld(t, nodes[0])
+	u := lieciba.User{ID: newID[lieciba.UserID](), Login: "anna", CreatedAt: base}
+	require.NoError(t, nodes[0].PutUser(t.Context(), u))
+	const workers, each = 6, 20
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() {
+			c := nodes[i%2]
+			for range each {
+				e := newAudit("act")
+				err := c.Act(t.Context(), &e, func(ctx context.Context) error {
+					u, err := c.User(ctx, u.ID)
+					if err != nil {
+						return err
+					}
+					u.Name += "x"
+					return c.PutUser(ctx, u)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		wg.Go(func() { // the recorder beside an administrator
+			c := nodes[i%2]
+			for n := range each {
+				if i == 0 {
+					if err := c.SetCameraState(t.Context(), w.rec.CameraID, lieciba.CameraOffline, time.Duration(n)*time.Second); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				e := newAudit("act")
+				err := c.Act(t.Context(), &e, func(ctx context.Context) error {
+					m, err := c.Camera(ctx, w.rec.CameraID)
+					if err != nil {
+						return err
+					}
+					m.Name += "x"
+					return c.PutCamera(ctx, m)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	u, err := nodes[0].User(t.Context(), u.ID)
+	require.NoError(t, err)
+	require.Len(t, u.Name, workers*each)
+	m, err := nodes[1].Camera(t.Context(), w.rec.CameraID)
+	require.NoError(t, err)
+	require.Len(t, m.Name, len("front")+(workers-1)*each)
+	require.Equal(t, lieciba.CameraOffline, m.State)
+	require.Equal(t, (each-1)*time.Second, m.ClockOffset, "the last that the recorder measured")
+}
+
 func TestActThatIsOver(t *testing.T) {
 	c := openTest(t)
 	e := newAudit("act")

@@ -194,6 +194,16 @@ func sessionCalls(w world, hold lieciba.Hold) []lockingCall {
 			return err
 		},
 		func(ctx context.Context, c *Catalog, n int) error { return c.PutExport(ctx, export) },
+		func(ctx context.Context, c *Catalog, n int) error {
+			m, err := c.Camera(ctx, w.rec.CameraID)
+			if err != nil {
+				return err
+			}
+			return c.PutCamera(ctx, m)
+		},
+		func(ctx context.Context, c *Catalog, n int) error {
+			return c.AssignCamera(ctx, lieciba.CameraAssignment{CameraID: w.rec.CameraID, RoomID: w.rec.RoomID, From: base.Add(time.Duration(n) * time.Second)})
+		},
 	}
 }
 

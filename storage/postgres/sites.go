@@ -26,12 +26,12 @@ func (c *Catalog) PutSite(ctx context.Context, s lieciba.Site) error {
 
 // Site implements storage.Sites.
 func (c *Catalog) Site(ctx context.Context, id lieciba.SiteID) (lieciba.Site, error) {
-	return readOne(ctx, c, "site", scanSite, `SELECT `+siteColumns+` FROM sites WHERE id = $1`, id)
+	return readOne(ctx, c, "site", scanSite, `SELECT `+siteColumns+` FROM sites WHERE id = $1`+c.keep(ctx), id)
 }
 
 // ListSites implements storage.Sites.
 func (c *Catalog) ListSites(ctx context.Context) ([]lieciba.Site, error) {
-	return readList(ctx, c, "sites", scanSite, `SELECT `+siteColumns+` FROM sites ORDER BY code`)
+	return readList(ctx, c, "sites", scanSite, `SELECT `+siteColumns+` FROM sites ORDER BY code`+c.keep(ctx))
 }
 
 const roomColumns = `id, site_id, code, name, state, created_at`
@@ -52,18 +52,18 @@ func (c *Catalog) PutRoom(ctx context.Context, r lieciba.Room) error {
 
 // Room implements storage.Sites.
 func (c *Catalog) Room(ctx context.Context, id lieciba.RoomID) (lieciba.Room, error) {
-	return readOne(ctx, c, "room", scanRoom, `SELECT `+roomColumns+` FROM rooms WHERE id = $1`, id)
+	return readOne(ctx, c, "room", scanRoom, `SELECT `+roomColumns+` FROM rooms WHERE id = $1`+c.keep(ctx), id)
 }
 
 // RoomByCode implements storage.Sites.
 func (c *Catalog) RoomByCode(ctx context.Context, code string) (lieciba.Room, error) {
-	return readOne(ctx, c, "room", scanRoom, `SELECT `+roomColumns+` FROM rooms WHERE code = $1`, code)
+	return readOne(ctx, c, "room", scanRoom, `SELECT `+roomColumns+` FROM rooms WHERE code = $1`+c.keep(ctx), code)
 }
 
 // ListRooms implements storage.Sites.
 func (c *Catalog) ListRooms(ctx context.Context, site lieciba.SiteID) ([]lieciba.Room, error) {
 	if site == "" {
-		return readList(ctx, c, "rooms", scanRoom, `SELECT `+roomColumns+` FROM rooms ORDER BY code`)
+		return readList(ctx, c, "rooms", scanRoom, `SELECT `+roomColumns+` FROM rooms ORDER BY code`+c.keep(ctx))
 	}
-	return readList(ctx, c, "rooms", scanRoom, `SELECT `+roomColumns+` FROM rooms WHERE site_id = $1 ORDER BY code`, site)
+	return readList(ctx, c, "rooms", scanRoom, `SELECT `+roomColumns+` FROM rooms WHERE site_id = $1 ORDER BY code`+c.keep(ctx), site)
 }
