@@ -7,8 +7,7 @@ const milliseconds = (v: number) => `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.a
 
 function Clock({ of }: { of: CoverageRecording["clock"] }) {
   const { offset_ms_min: low, offset_ms_max: high, quality } = of;
-  if (quality === "unknown" || quality === "")
-    return <span class="quiet">{sayCode("clock", "unknown")}</span>;
+  if (low === null || high === null) return <span class="quiet">{sayCode("clock", "unknown")}</span>;
   const range = low === high ? milliseconds(low) : `${milliseconds(low)} … ${milliseconds(high)}`;
   return (
     <span class={quality === "good" ? "" : "attention"}>
