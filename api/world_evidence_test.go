@@ -151,6 +151,17 @@ func (w *world) export(x lieciba.ExamSession, recipient string, content []byte) 
 	return e
 }
 
+// later moves the clock, and the tokens' ends with it.
+func (w *world) later(d time.Duration) {
+	w.clock.add(d)
+	for _, plain := range w.tokens {
+		tok, err := w.catalog.ClientToken(w.t.Context(), sha256.Sum256([]byte(plain)))
+		require.NoError(w.t, err)
+		tok.ExpiresAt = w.clock.Now().Add(time.Hour)
+		require.NoError(w.t, w.catalog.PutClientToken(w.t.Context(), tok))
+	}
+}
+
 // hold places a hold by somebody whose release somebody asked for.
 func (w *world) hold(x lieciba.ExamSession) lieciba.Hold {
 	h := lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: x.ID, Kind: lieciba.HoldCourt, Reference: "C-1", Reason: "court",
