@@ -29,6 +29,8 @@ type cli struct {
 	Verify   verifyCmd   `cmd:"" help:"Judge an evidence package offline: complete, altered or unverifiable."`
 	User     userCmd     `cmd:"" help:"Local accounts."`
 	Token    tokenCmd    `cmd:"" help:"Tokens of machines, such as the citizenship system."`
+	Key      keyCmd      `cmd:"" help:"The key that signs the hash log."`
+	Witness  witnessCmd  `cmd:"" help:"Watch a hash log from another machine, and cosign it."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
