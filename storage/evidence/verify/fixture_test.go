@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,9 +18,11 @@ import (
 	"lieciba"
 	"lieciba/storage"
 	"lieciba/storage/evidence"
-	"lieciba/storage/evidence/report"
 	"lieciba/storage/evidence/zipfile"
+	"lieciba/storage/export"
+	"lieciba/storage/localfs"
 	"lieciba/storage/segment"
+	"lieciba/storage/sequencer"
 	"lieciba/storage/sqlite"
 )
 
@@ -33,11 +37,15 @@ type house struct {
 	ctx     context.Context
 	dir     string
 	catalog storage.Catalog
+	media   storage.Media
+	log     *sequencer.Sequencer
+	builder *export.Builder
 	key     *evidence.Key
 	keys    []string // of the log, oldest first
 	witness *evidence.Key
 	unseen  bool // the witness does not cosign
 	node    lieciba.NodeID
+	mu      sync.Mutex
 	clock   time.Time
 	bytes   map[lieciba.SegmentID][]byte
 }
@@ -59,38 +67,70 @@ func newHouseOf(t testing.TB, key, witness *evidence.Key) *house {
 	h.catalog, err = sqlite.Open(h.ctx, filepath.Join(h.dir, "catalogue.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, h.catalog.Close()) })
-	h.keys = []string{h.key.VerifierKey()}
-	require.NoError(t, h.catalog.StageLeaf(h.ctx, evidence.NewLeaf(lieciba.LeafKey, h.keys[0], h.now(), evidence.FirstKey(h.key, "first"))))
-	h.sequence(h.key)
+	h.media, err = localfs.Open(filepath.Join(h.dir, "media"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, h.media.Close()) })
+	h.log = sequencer.New(sequencer.Config{Catalog: h.catalog, Key: key, Now: h.now})
+	h.builder = export.New(export.Config{Catalog: h.catalog, Media: h.media, Log: h, Dir: filepath.Join(h.dir, "exports"), Node: h.node,
+		Tool: "lieciba test", Witnesses: []string{witness.VerifierKey()}, WitnessWait: time.Nanosecond, Now: h.now})
+	h.keys = []string{key.VerifierKey()}
+	require.NoError(t, h.log.Start(h.ctx))
 	return h
 }
 
 func (h *house) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.clock = h.clock.Add(time.Second)
 	return h.clock
 }
 
-// sequence gives every staged leaf its place and signs.
-func (h *house) sequence(keys ...*evidence.Key) {
-	_, err := h.catalog.Sequence(h.ctx, 10_000, func(head storage.LogHead, staged []lieciba.Leaf) (storage.Sequenced, error) {
-		g, err := evidence.Grow(head.Checkpoint.Size, staged, evidence.HashReader(head.Hashes))
-		if err != nil {
-			return storage.Sequenced{}, err
-		}
-		cp, err := evidence.SignCheckpoint(h.key.Name(), head.Checkpoint.Size+int64(len(staged)), g.Root, keys...)
-		cp.At = h.now()
-		return storage.Sequenced{Hashes: g.Hashes, Checkpoint: cp}, err
-	})
+// sequence gives every staged leaf its place.
+func (h *house) sequence() {
+	_, err := h.log.Once(h.ctx)
 	require.NoError(h.t, err)
+}
+
+// The house is the builder's log: each time it waits, the sequencer takes its
+// turn at once, and the witness comes by.
+
+func (h *house) Await(ctx context.Context, kind lieciba.LeafKind, subject string) (lieciba.Leaf, error) {
+	if _, err := h.log.Once(ctx); err != nil {
+		return lieciba.Leaf{}, err
+	}
+	if !h.unseen {
+		if err := h.cosign(ctx); err != nil {
+			return lieciba.Leaf{}, err
+		}
+	}
+	return h.log.Await(ctx, kind, subject)
+}
+
+func (h *house) Key() *evidence.Key { return h.log.Key() }
+
+func (h *house) Stamp(ctx context.Context, size int64) ([]lieciba.TimeStamp, error) {
+	return h.log.Stamp(ctx, size)
+}
+
+// cosign is the witness's visit.
+func (h *house) cosign(ctx context.Context) error {
+	cp, err := h.catalog.NewestCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	at := h.now()
+	line, err := h.witness.Cosign(evidence.CheckpointText(cp.Origin, cp.Size, cp.Root), at)
+	if err != nil {
+		return err
+	}
+	return h.catalog.PutCosignature(ctx, lieciba.Cosignature{Size: cp.Size, Witness: h.witness.Name(), At: at.Truncate(time.Second), Line: line})
 }
 
 // exam is one recorded and sealed session.
 type exam struct {
-	session    lieciba.ExamSession
-	site       lieciba.Site
-	room       lieciba.Room
-	recordings []evidence.RecordingManifest
-	runs       []evidence.RunManifest
+	session lieciba.ExamSession
+	site    lieciba.Site
+	room    lieciba.Room
 }
 
 // hold makes a session of cameras with so many segments each; gapAt, if not
@@ -116,7 +156,15 @@ func (h *house) hold(external string, cameras, segments, gapAt int) exam {
 		h.record(&x, n, segments, last)
 	}
 	require.NoError(t, h.catalog.MoveSession(h.ctx, x.session.ID, lieciba.SessionFinished))
-	h.sequence(h.key)
+	_, err := h.catalog.PlaceHold(h.ctx, lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: x.session.ID, Kind: lieciba.HoldAppeal, Reference: "A-17",
+		Reason: "apstrīdēšana", PlacedBy: "system", PlacedAt: end})
+	require.NoError(t, err)
+	_, _, err = h.catalog.AddSessionEvent(h.ctx, lieciba.SessionEvent{ID: lieciba.NewID[lieciba.EventID](start), SessionID: x.session.ID, Source: "pizis",
+		ExternalID: "E-" + string(x.session.ID), Kind: lieciba.EventAppealOpened, At: end, Appeal: "A-17", ReceivedAt: end})
+	require.NoError(t, err)
+	require.NoError(t, h.catalog.AppendAudit(h.ctx, lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](start), At: end, Who: "I. Izskatītāja", WhoID: "u1", Act: "view_archive",
+		Object: "session:" + string(x.session.ID), SessionID: x.session.ID, From: start, To: end, Outcome: "ok"}))
+	h.sequence()
 	return x
 }
 
@@ -128,11 +176,10 @@ func (h *house) record(x *exam, n, segments, gapAt int) {
 	require.NoError(t, h.catalog.PutCamera(h.ctx, cam))
 	window := lieciba.Interval{From: x.session.StartsAt, To: x.session.EndsAt}
 	rec, err := h.catalog.EnsureRecording(h.ctx, lieciba.Recording{ID: lieciba.NewID[lieciba.RecordingID](start), SessionID: x.session.ID, CameraID: cam.ID,
-		RoomID: x.room.ID, NodeID: h.node, Window: window, State: lieciba.RecordingScheduled, CreatedAt: start})
+		RoomID: x.room.ID, NodeID: h.node, Window: window, State: lieciba.RecordingScheduled, CreatedAt: start.Add(time.Duration(n) * time.Second)})
 	require.NoError(t, err)
 	run := lieciba.Run{ID: lieciba.NewID[lieciba.RunID](start), CameraID: cam.ID, RecordingID: rec.ID, NodeID: h.node, StartedAt: start, Format: format(n == 0)}
 	require.NoError(t, h.catalog.PutRun(h.ctx, run))
-	x.runs = append(x.runs, evidence.RunManifest{ID: run.ID, RecordingID: rec.ID, StartedAt: evidence.At(start), Video: lieciba.H264, Width: 320, Height: 240})
 	for i := range segments {
 		from := start.Add(time.Duration(i*segmentSeconds) * time.Second)
 		to := from.Add(segmentSeconds * time.Second)
@@ -145,19 +192,19 @@ func (h *house) record(x *exam, n, segments, gapAt int) {
 		s := h.write(segment.IDs{Recording: rec.ID, Camera: cam.ID, Run: run.ID, Segment: lieciba.NewID[lieciba.SegmentID](start), Node: h.node}, run.Format, from, to)
 		s.ClockOffset, s.ClockQuality = time.Duration(i*3-4)*time.Millisecond, lieciba.ClockGood
 		require.NoError(t, h.catalog.AddSegment(h.ctx, s))
-		require.NoError(t, h.catalog.VerifySegment(h.ctx, s.ID, lieciba.MediaRef{Key: "k/" + string(s.ID), Version: "1"}))
+		b := h.bytes[s.ID]
+		o, err := h.media.Put(h.ctx, storage.SegmentKey(rec.ID, s.ID), bytes.NewReader(b), int64(len(b)), s.SHA256)
+		require.NoError(t, err)
+		require.NoError(t, h.catalog.VerifySegment(h.ctx, s.ID, o.Ref))
 	}
 	require.NoError(t, h.catalog.MoveRecording(h.ctx, rec.ID, lieciba.RecordingComplete, h.node))
-	h.sequence(h.key)
-	seal, err := h.catalog.SealRecording(h.ctx, rec.ID, func(r lieciba.Recording, s []lieciba.Segment, g []lieciba.Gap) (lieciba.Seal, error) {
+	h.sequence()
+	_, err = h.catalog.SealRecording(h.ctx, rec.ID, func(r lieciba.Recording, s []lieciba.Segment, g []lieciba.Gap) (lieciba.Seal, error) {
 		m, err := evidence.BuildRecording(r, x.session, cam, s, g)
 		b := evidence.Encode(m)
 		return lieciba.Seal{RecordingID: r.ID, SessionID: x.session.ID, At: h.now(), Manifest: b, SHA256: sha256.Sum256(b)}, err
 	})
 	require.NoError(t, err)
-	var m evidence.RecordingManifest
-	require.NoError(t, evidence.Decode(seal.Manifest, &m))
-	x.recordings = append(x.recordings, m)
 }
 
 func format(sound bool) lieciba.StreamFormat {
@@ -258,116 +305,37 @@ func (p parcel) folder(t testing.TB) string {
 	return dir
 }
 
-func segmentName(s evidence.SegmentDetail) string {
-	return "segments/" + string(s.CameraID) + "/" + string(s.ID) + ".mp4"
-}
-
 func (h *house) keyring() evidence.Keys {
 	return evidence.Keys{Log: h.keys, Witnesses: []string{h.witness.VerifierKey()}, Stamps: []string{}}
 }
 
-// manifestOf describes the session; Files is empty.
-func (h *house) manifestOf(x exam) evidence.Manifest {
-	s := x.session
-	at := h.now()
-	m := evidence.Manifest{Format: evidence.PackageFormat, Tool: "lieciba test", ExportID: lieciba.NewID[lieciba.ExportID](start),
-		CreatedAt: evidence.At(at), CreatedRig: at.In(lieciba.Riga).Format("2006-01-02T15:04:05.000000-07:00"), Log: h.key.Name(),
-		Requester: "I. Izskatītāja", Purpose: "apstrīdēšana A-17", Recipient: "Apelācijas komisija",
-		Session: evidence.SessionManifest{SessionIdentity: evidence.SessionIdentity{ID: s.ID, Source: s.Source, ExternalID: s.ExternalID},
-			Site: x.site.Code, SiteName: x.site.Name, Room: x.room.Code, RoomName: x.room.Name, StartsAt: evidence.At(s.StartsAt), EndsAt: evidence.At(s.EndsAt),
-			Seats: s.Seats, State: "finished", Parts: []evidence.PartManifest{{Kind: lieciba.PartSpeaking, StartsAt: evidence.At(s.StartsAt), EndsAt: evidence.At(s.EndsAt), Sound: true}}},
-		Recordings: x.recordings, Runs: x.runs,
-		Events: []evidence.EventManifest{{Kind: lieciba.EventAppealOpened, At: evidence.At(s.EndsAt), Appeal: "A-17"}},
-		Holds: []evidence.HoldDetail{{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: s.ID, Kind: lieciba.HoldAppeal, Reference: "A-17", Reason: "apstrīdēšana",
-			PlacedBy: "system", PlacedAt: evidence.At(s.EndsAt)}},
-		Access: []evidence.AuditDetail{{ID: lieciba.NewID[lieciba.AuditID](start), At: evidence.At(s.EndsAt), Who: "I. Izskatītāja", WhoID: "u1", Act: "view_archive",
-			Object: "session:" + string(s.ID), SessionID: s.ID, From: evidence.At(s.StartsAt), To: evidence.At(s.EndsAt), Outcome: "ok"}},
-		Clips: []evidence.ClipManifest{}, Files: []evidence.FileManifest{}}
-	return m
+func segmentName(s evidence.SegmentDetail) string {
+	return "segments/" + string(s.CameraID) + "/" + string(s.ID) + ".mp4"
 }
 
-// contents are the files that the manifest lists, in the container's order.
-func (h *house) contents(m *evidence.Manifest) (parts []part) {
-	add := func(name string, kind evidence.FileKind, id lieciba.SegmentID, data []byte) {
-		parts = append(parts, part{name, data})
-		m.Files = append(m.Files, evidence.FileManifest{Name: name, Kind: kind, Segment: id, Size: int64(len(data)), SHA256: sha256.Sum256(data)})
-	}
-	bare := *m
-	for _, r := range m.Recordings {
-		for _, s := range r.Segments {
-			add(segmentName(s), evidence.FileSegment, s.ID, h.bytes[s.ID])
-		}
-	}
-	for _, r := range m.Recordings {
-		add("viewing/"+string(r.Camera.ID)+".mp4", evidence.FileViewing, "", []byte("a derivative of "+r.Camera.Name))
-	}
-	add(evidence.ReportLVName, evidence.FileReport, "", report.Render(report.Latvian, bare, h.keyring()))
-	add(evidence.ReportENName, evidence.FileReport, "", report.Render(report.English, bare, h.keyring()))
-	add(evidence.KeysName, evidence.FileKeys, "", evidence.Encode(h.keyring()))
-	add(evidence.ReadmeName, evidence.FileText, "", []byte("How to verify.\n"))
-	slices.SortFunc(m.Files, func(a, b evidence.FileManifest) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
-	return parts
-}
-
-// pack builds the package of a session.
+// pack has the package of a session built.
 func (h *house) pack(x exam) parcel {
-	m := h.manifestOf(x)
-	p := parcel{parts: h.contents(&m)}
-	p.manifest = m
-	b := evidence.Encode(m)
-	p.parts = append(p.parts, part{evidence.ManifestName, b})
-	require.NoError(h.t, h.catalog.StageLeaf(h.ctx, evidence.NewLeaf(lieciba.LeafExport, string(m.ExportID), h.now(),
-		evidence.ExportDetail{ID: m.ExportID, SessionID: m.Session.ID, Manifest: sha256.Sum256(b)})))
-	h.sequence(h.key)
-	p.parts = append(p.parts, h.proofs(m)...)
+	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.session.ID, Purpose: "apstrīdēšana A-17", RecipientName: "Apelācijas komisija",
+		From: start.Add(time.Second), To: start.Add(3 * time.Second), RequestedBy: "I. Izskatītāja", RequestedByID: "u1", RequestedAt: h.now(), NodeID: h.node, State: lieciba.ExportRequested}
+	require.NoError(h.t, h.catalog.PutExport(h.ctx, e))
+	e, err := h.builder.Build(h.ctx, e, nil)
+	require.NoError(h.t, err)
+	b, err := os.ReadFile(h.builder.Path(e))
+	require.NoError(h.t, err)
+	p := unpack(h.t, b)
+	require.Equal(h.t, b, p.zip(h.t), "the form is one")
 	return p
 }
 
-// leavesOf reads the leaves of a package in the order of Proofs.
-func (h *house) leavesOf(m evidence.Manifest) (leaves []lieciba.Leaf) {
-	add := func(kind lieciba.LeafKind, subject string) {
-		l, err := h.catalog.LeafOf(h.ctx, kind, subject)
-		require.NoError(h.t, err)
-		leaves = append(leaves, l)
-	}
-	add(lieciba.LeafExport, string(m.ExportID))
-	for _, r := range m.Recordings {
-		add(lieciba.LeafSeal, string(r.ID))
-	}
-	for _, r := range m.Recordings {
-		for _, s := range r.Segments {
-			add(lieciba.LeafSegment, string(s.ID))
-		}
-		for _, g := range r.Gaps {
-			add(lieciba.LeafGap, string(g.ID))
-		}
-	}
-	for _, k := range h.keys {
-		add(lieciba.LeafKey, k)
-	}
-	return leaves
-}
-
-// proofs are the files of the folder evidence/, cosigned.
-func (h *house) proofs(m evidence.Manifest) []part {
-	cp, err := h.catalog.NewestCheckpoint(h.ctx)
-	require.NoError(h.t, err)
-	list, err := evidence.ProveLeaves(h.leavesOf(m), cp.Size, func(i []int64) ([][32]byte, error) { return h.catalog.LogHashes(h.ctx, i) })
-	require.NoError(h.t, err)
-	note := cp.Note
-	if !h.unseen {
-		line, err := h.witness.Cosign(evidence.CheckpointText(cp.Origin, cp.Size, cp.Root), h.now())
-		require.NoError(h.t, err)
-		note, err = evidence.WithCosignatures(cp.Note, line)
-		require.NoError(h.t, err)
-	}
-	return closed(h.t, h.key, map[string][]byte{evidence.ProofsName: evidence.Encode(evidence.Proofs{Size: cp.Size, Leaves: list}),
-		evidence.CheckpointName: note, evidence.StampsName: evidence.Encode(evidence.Stamps{Tokens: []evidence.StampToken{}})})
-}
-
-func closed(t testing.TB, key *evidence.Key, files map[string][]byte) []part {
-	closing, err := evidence.SignClosing(key, files)
+// unpack takes a package apart.
+func unpack(t testing.TB, b []byte) (p parcel) {
+	z, err := zipfile.Open(bytes.NewReader(b), int64(len(b)))
 	require.NoError(t, err)
-	return []part{{evidence.ProofsName, files[evidence.ProofsName]}, {evidence.CheckpointName, files[evidence.CheckpointName]},
-		{evidence.StampsName, files[evidence.StampsName]}, {evidence.ClosingName, closing}}
+	for _, e := range z.Entries() {
+		data, err := io.ReadAll(z.Content(e))
+		require.NoError(t, err)
+		p.parts = append(p.parts, part{e.Name, data})
+	}
+	require.NoError(t, evidence.Decode(p.get(evidence.ManifestName), &p.manifest))
+	return p
 }

@@ -159,12 +159,8 @@ func (c *check) checkRecordingLeaves(r *evidence.RecordingManifest, used map[lea
 // and of the audit entries that the manifest lists; nothing else.
 func (c *check) checkExtraLeaves(used map[leafKey]bool) {
 	for _, e := range c.manifest.Access {
-		at := leafKey{lieciba.LeafAudit, string(e.ID)}
-		if l, ok := c.leaves[at]; ok {
-			used[at] = true
-			if !bytes.Equal(l.Detail, evidence.Encode(e)) {
-				c.add(find(CodeLeaf, "audit "+string(e.ID)).in(evidence.ManifestName))
-			}
+		if l, ok := c.leaf(used, lieciba.LeafAudit, string(e.ID)); ok && !bytes.Equal(l.Detail, evidence.Encode(e)) {
+			c.add(find(CodeLeaf, "audit "+string(e.ID)).in(evidence.ManifestName))
 		}
 	}
 	for at := range c.leaves {

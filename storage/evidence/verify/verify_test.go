@@ -150,10 +150,7 @@ func TestKeyRotation(t *testing.T) {
 	old := h.key
 	next, _, err := evidence.CreateKey(filepath.Join(h.dir, "next.key"), old.Name())
 	require.NoError(t, err)
-	handover, err := evidence.Handover(old, next, "yearly")
-	require.NoError(t, err)
-	require.NoError(t, h.catalog.StageLeaf(h.ctx, evidence.NewLeaf(lieciba.LeafKey, next.VerifierKey(), h.now(), handover)))
-	h.sequence(old, next)
+	require.NoError(t, h.log.Rotate(t.Context(), next, "yearly"))
 	h.key, h.keys = next, append(h.keys, next.VerifierKey())
 	p := h.pack(x)
 	for _, k := range []*evidence.Key{old, next} {
