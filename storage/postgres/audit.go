@@ -27,6 +27,7 @@ func (c *Catalog) AppendAudit(ctx context.Context, e lieciba.AuditEntry) error {
 }
 
 func appendAudit(ctx context.Context, tx pgx.Tx, e lieciba.AuditEntry) error {
+	e.Detail = storable(e.Detail)
 	n, err := execTx(ctx, tx, `INSERT INTO audit (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (id) DO NOTHING`,
 		e.ID, ts(e.At), e.Who, e.WhoID, e.Act, e.Object, idOrNull(e.SessionID), idOrNull(e.CameraID), orNull(e.From), orNull(e.To),

@@ -27,6 +27,7 @@ const selectExport = `SELECT ` + exportColumns + ` FROM exports `
 // which BeginDeletion takes too; progress of one that is there locks its row alone.
 func (c *Catalog) PutExport(ctx context.Context, e lieciba.Export) error {
 	e = storage.MicroExport(e)
+	e.Error = storable(e.Error)
 	return c.write(ctx, "put an export", func(tx pgx.Tx) error {
 		stored, err := list(ctx, tx, scanExport, selectExport+`WHERE id = $1 FOR NO KEY UPDATE`, e.ID)
 		if err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage"
+	"lieciba/storage/evidence"
 	"lieciba/storage/storagetest"
 )
 
@@ -157,6 +159,30 @@ func TestConnectionsKeepThePromises(t *testing.T) {
 	require.Equal(t, "on", commit)
 	require.Equal(t, "30s", idle)
 	require.NoError(t, c.Close())
+}
+
+// TestWordsOfACamera stores what a device put into the words of an error.
+func TestWordsOfACamera(t *testing.T) {
+	c := openTest(t)
+	w := newWorld(t, c)
+	const sent, kept = "bad status: 404 (Not\x00Found \xff)", "bad status: 404 (Not\uFFFDFound \uFFFD)"
+	g := w.gap(0)
+	g.Detail = sent
+	e := newAudit("act")
+	e.Detail = sent
+	for range 2 {
+		require.NoError(t, c.PutGap(t.Context(), g))
+		require.NoError(t, c.AppendAudit(t.Context(), e))
+	}
+	gaps, err := c.RecordingGaps(t.Context(), w.rec.ID)
+	require.NoError(t, err)
+	require.Equal(t, kept, gaps[0].Detail)
+	entries, err := c.ListAudit(t.Context(), storage.AuditFilter{})
+	require.NoError(t, err)
+	require.Equal(t, kept, entries[0].Detail)
+	require.Equal(t, 2, sequence(t, c, 10))
+	requireLeaf(t, c, evidence.LeafOfGap(gaps[0]))
+	requireLeaf(t, c, evidence.LeafOfAudit(entries[0]))
 }
 
 func TestAuditLogOnlyGrows(t *testing.T) {

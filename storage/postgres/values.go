@@ -12,6 +12,13 @@ import (
 // ts is how a time is stored: to the microsecond.
 func ts(t time.Time) time.Time { return lieciba.Micro(t) }
 
+// storable is a text that PostgreSQL takes: a NUL, or bytes that are no UTF-8,
+// become U+FFFD, as in the JSON of a leaf. What a camera sends reaches the words
+// of an error, and a gap must be stored whatever they are.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
+
 // orNull stores the zero time as NULL.
 func orNull(t time.Time) any {
 	if t.IsZero() {
