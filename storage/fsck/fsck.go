@@ -32,9 +32,9 @@ type Options struct {
 	// Pause waits before doubts are looked at again, twice; an error ends the
 	// check. nil: 2 s, more than the recorder needs for any of its steps.
 	Pause func(ctx context.Context) error
-	// LogKeys are the verifier keys of the log, the first to the newest, as they
-	// are known outside of the database. Without any the log is judged by the keys
-	// that it names itself, which proves less.
+	// LogKeys are the verifier keys of the log as they are known outside of the
+	// database; the newest is enough. Without any the log is judged by the keys that
+	// it names itself, which proves less.
 	LogKeys []string
 	// WitnessKeys are the verifier keys of its witnesses; cosignatures of others
 	// are only counted.

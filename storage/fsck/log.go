@@ -63,7 +63,7 @@ type doubtful struct {
 // checkLog walks the whole log (invariant 5, and the leaves of 7).
 func (c *checker) checkLog(ctx context.Context) error {
 	w := &logWalk{c: c, rows: newRowReader(c)}
-	if err := w.keys.start(c.opt.LogKeys); err != nil {
+	if err := w.keys.start(ctx, c); err != nil {
 		return err
 	}
 	newest, err := c.catalog.NewestCheckpoint(ctx)

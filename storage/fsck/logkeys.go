@@ -2,26 +2,51 @@ package fsck
 
 import (
 	"context"
-	"slices"
 
 	"lieciba"
 	"lieciba/storage/evidence"
 )
 
 // logKeys are the keys that checkpoints are judged by: those that were given
-// from outside, or, without any, those that the log itself names. The latter
-// show that the log agrees with itself, not whose it is.
+// from outside, and those that handed the log over to one of them. Without any
+// the log is judged by the keys that it names itself, which shows that it agrees
+// with itself, not whose it is.
 type logKeys struct {
-	given bool
-	list  []evidence.Verifier
-	texts []string // of list
-	last  string   // newest key that the log names
+	given   bool
+	trusted map[string]bool
+	before  []evidence.Verifier // for checkpoints from before the log named its first key
+	current evidence.Verifier   // the newest that the log named so far; nil: none
+	last    string              // its text
 }
 
-func (k *logKeys) start(vkeys []string) error {
-	list, err := evidence.NewVerifiers(vkeys...)
-	k.list, k.texts, k.given = list, slices.Clone(vkeys), len(vkeys) > 0
-	return err
+// start takes the given keys and follows the log's own chain back from them.
+func (k *logKeys) start(ctx context.Context, c *checker) error {
+	k.given, k.trusted = len(c.opt.LogKeys) > 0, map[string]bool{}
+	for _, vkey := range c.opt.LogKeys {
+		if _, err := evidence.NewVerifier(vkey); err != nil {
+			return err
+		}
+		for at := vkey; at != "" && !k.trusted[at]; {
+			v, err := evidence.NewVerifier(at)
+			if err != nil { // a leaf was changed: the walk says which
+				break
+			}
+			k.trusted[at], k.before = true, append(k.before, v)
+			l, err := c.catalog.LeafOf(ctx, lieciba.LeafKey, at)
+			if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			var d evidence.KeyDetail
+			if evidence.Decode(l.Detail, &d) != nil {
+				break
+			}
+			at = d.Previous
+		}
+	}
+	return nil
 }
 
 // add takes a key's leaf into account; message says what is wrong with it.
@@ -35,31 +60,34 @@ func (k *logKeys) add(l lieciba.Leaf) (message string) {
 		return "names no verifier key"
 	}
 	previous := k.last
-	k.last = d.Key
-	switch known := slices.Contains(k.texts, d.Key); {
+	k.last, k.current = d.Key, v
+	switch {
 	case d.Previous != previous:
-		return "names another previous key than the log did: the log was signed by somebody else in between"
-	case k.given && !known:
+		return "names another previous key than the log did: somebody else signed in between"
+	case k.given && !k.trusted[d.Key]:
 		return "hands the log over to a key that is not one of ours"
-	case !known:
-		k.list, k.texts = append(k.list, v), append(k.texts, d.Key)
 	}
 	return ""
 }
 
-// check judges a checkpoint on its own. root is the one that was signed, as far
-// as a note can be read, else the row's. judged is false when no key is known.
+// check judges a checkpoint on its own: the key that the log named last must
+// have signed it. root is the one in its note, as far as that can be read, else
+// the row's. judged is false when no key is known.
 func (k *logKeys) check(cp lieciba.Checkpoint) (root [32]byte, judged bool, message string) {
 	text, _, err := evidence.UnverifiedCheckpoint(cp.Note)
+	keys := k.before
+	if k.current != nil {
+		keys = []evidence.Verifier{k.current}
+	}
 	switch {
 	case err != nil:
 		return cp.Root, false, "its note cannot be read: " + err.Error()
 	case text.Size != cp.Size || text.Root != cp.Root || text.Origin != cp.Origin:
 		return text.Root, true, "its row says something else than its signed note"
-	case len(k.list) == 0:
+	case len(keys) == 0:
 		return cp.Root, false, ""
 	}
-	if _, err := evidence.ParseCheckpoint(cp.Note, k.list...); err != nil {
+	if _, err := evidence.ParseCheckpoint(cp.Note, keys...); err != nil {
 		return cp.Root, true, "its signature does not verify: " + err.Error()
 	}
 	return cp.Root, true, ""

@@ -75,31 +75,27 @@ func (c *checker) checkRowsLogged(ctx context.Context) error {
 }
 
 func (c *checker) segmentsLogged(ctx context.Context) error {
-	var after lieciba.SegmentID
-	for done := 0; ; {
-		var list []lieciba.Segment
-		err := c.catalog.ScanSegments(ctx, after, func(s lieciba.Segment) error {
-			s.Fragments = nil
-			if list = append(list, s); len(list) == page {
-				return errPage
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errPage) {
-			return err
-		}
-		if lerr := loggedAll(ctx, c, lieciba.LeafSegment, list, func(s lieciba.Segment) string { return string(s.ID) },
-			func(s lieciba.Segment) []byte { return evidence.Encode(evidence.DetailOfSegment(s)) }); lerr != nil {
-			return lerr
-		}
+	var list []lieciba.Segment
+	done := 0
+	flush := func() error {
+		err := loggedAll(ctx, c, lieciba.LeafSegment, list, func(s lieciba.Segment) string { return string(s.ID) },
+			func(s lieciba.Segment) []byte { return evidence.Encode(evidence.DetailOfSegment(s)) })
 		if done += len(list); done > 0 {
 			c.progress("rows", done)
 		}
-		if err == nil {
+		list = list[:0]
+		return err
+	}
+	err := c.scanSegments(ctx, func(s lieciba.Segment) error {
+		if list = append(list, s); len(list) < page {
 			return nil
 		}
-		after = list[len(list)-1].ID
+		return flush()
+	})
+	if err != nil {
+		return err
 	}
+	return flush()
 }
 
 // recordingsLogged checks the gaps, the seal and the deletion of each recording.
