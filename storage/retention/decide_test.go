@@ -74,7 +74,7 @@ func facts(changes ...change) lieciba.RetentionFacts {
 
 func event(kind lieciba.EventKind, at, appeal string) change {
 	return func(f *lieciba.RetentionFacts) {
-		f.Events = append(f.Events, lieciba.SessionEvent{SessionID: sessionID, Kind: kind, At: riga(at), Appeal: appeal})
+		f.Events = append(f.Events, lieciba.SessionEvent{ID: lieciba.EventID("event-" + at + appeal), SessionID: sessionID, Kind: kind, At: riga(at), Appeal: appeal})
 	}
 }
 func notified(at string) change       { return event(lieciba.EventResultNotified, at, "") }
@@ -365,4 +365,27 @@ func TestLockUntil(t *testing.T) {
 			require.Equal(t, want, d.LockUntil)
 		})
 	}
+}
+
+// TestAsOf: what came since does not make a rightful deletion look wrong, nor a
+// wrong one right.
+func TestAsOf(t *testing.T) {
+	at := riga("2026-03-01 01:00")
+	now := facts(deletion(lieciba.DeletionDone), notified("2026-01-31 10:00"), opened("A", "2026-03-02 10:00"),
+		hold(lieciba.HoldAppeal, "A", "2026-03-02 10:00", "", ""), export(lieciba.ExportRequested))
+	now.Exports[0].RequestedAt = riga("2026-03-03")
+	for i := range now.Events {
+		now.Events[i].ReceivedAt = now.Events[i].At
+	}
+	before := now.Recording.State
+	d := retention.Decide(retention.AsOf(now, at), at)
+	require.True(t, d.Due, "%+v", d)
+	require.Equal(t, riga("2026-03-01"), d.DueAt)
+	require.Equal(t, before, now.Recording.State)
+	require.Len(t, now.Holds, 1, "the facts are not changed")
+
+	held := facts(deletion(lieciba.DeletionDone), notified("2026-01-31 10:00"), hold(lieciba.HoldCourt, "C", "2026-02-10", "", "2026-03-05"))
+	held.Events[0].ReceivedAt = held.Events[0].At
+	require.False(t, retention.Decide(retention.AsOf(held, at), at).Due, "the hold stood then")
+	require.False(t, held.Holds[0].Active(), "the facts are not changed")
 }

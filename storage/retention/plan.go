@@ -69,3 +69,21 @@ func Plan(ctx context.Context, c Catalog, now, before time.Time) ([]Row, error) 
 	})
 	return rows, nil
 }
+
+// AsOf undoes what came after an instant, so that Decide judges a deletion that
+// was decided then: its tombstone, holds and events that arrived later, exports
+// asked for and releases given since.
+func AsOf(f lieciba.RetentionFacts, at time.Time) lieciba.RetentionFacts {
+	if f.Deletion != nil {
+		f.Deletion, f.Recording.State = nil, lieciba.RecordingSealed
+	}
+	f.Events = slices.DeleteFunc(slices.Clone(f.Events), func(e lieciba.SessionEvent) bool { return e.ReceivedAt.After(at) })
+	f.Exports = slices.DeleteFunc(slices.Clone(f.Exports), func(e lieciba.Export) bool { return e.RequestedAt.After(at) })
+	f.Holds = slices.DeleteFunc(slices.Clone(f.Holds), func(h lieciba.Hold) bool { return h.PlacedAt.After(at) })
+	for i := range f.Holds {
+		if h := &f.Holds[i]; h.ReleasedAt.After(at) {
+			h.ReleasedBy, h.ReleasedAt = "", time.Time{}
+		}
+	}
+	return f
+}

@@ -16,35 +16,19 @@ type appeal struct {
 	decided time.Time // of the newest final decision
 }
 
-// appealsOf follows each appeal through the events: opened, decided, perhaps
-// opened again. Of two events at one instant the opening counts: footage stays.
+// appealsOf lists the appeals that the events name, each as it stands.
 func appealsOf(events []lieciba.SessionEvent) []appeal {
 	var list []appeal
-	sorted := slices.Clone(events)
-	slices.SortStableFunc(sorted, func(a, b lieciba.SessionEvent) int {
-		return cmp.Or(a.At.Compare(b.At), openingLast(a.Kind)-openingLast(b.Kind))
-	})
-	for _, e := range sorted {
-		if e.Kind != lieciba.EventAppealOpened && e.Kind != lieciba.EventAppealDecided {
+	for _, e := range events {
+		if e.Kind != lieciba.EventAppealOpened && e.Kind != lieciba.EventAppealDecided ||
+			slices.ContainsFunc(list, func(a appeal) bool { return a.id == e.Appeal }) {
 			continue
 		}
-		i := slices.IndexFunc(list, func(a appeal) bool { return a.id == e.Appeal })
-		if i < 0 {
-			i, list = len(list), append(list, appeal{id: e.Appeal})
-		}
-		list[i].open = e.Kind == lieciba.EventAppealOpened
-		if !list[i].open {
-			list[i].decided = e.At
-		}
+		decided, _ := lieciba.AppealStands(events, e.Appeal)
+		list = append(list, appeal{e.Appeal, decided.IsZero(), decided})
 	}
+	slices.SortFunc(list, func(a, b appeal) int { return cmp.Compare(a.id, b.id) })
 	return list
-}
-
-func openingLast(k lieciba.EventKind) int {
-	if k == lieciba.EventAppealOpened {
-		return 1
-	}
-	return 0
 }
 
 // blocks lists what forbids deletion, whatever a policy says.
