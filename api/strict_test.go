@@ -1,6 +1,8 @@
 package api
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,4 +47,36 @@ func TestCheckKeysEndsOnBrokenInput(t *testing.T) {
 		var v map[string]any
 		require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(decodeJSON([]byte(body), &v)), body)
 	}
+}
+
+// No route that takes JSON lets a field pass that it does not know: what a
+// caller believes to have asked for must not be dropped in silence.
+func TestEveryBodyRefusesUnknownFields(t *testing.T) {
+	w := newWorld(t)
+	k := &walk{w: w}
+	tried := 0
+	for _, r := range w.server.routes() {
+		name := r.method + " " + r.path
+		if r.method == http.MethodGet {
+			continue
+		}
+		req := k.changing(name, r)
+		body, ok := req.body.(map[string]any)
+		if !ok {
+			continue // SDP, or none
+		}
+		tried++
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			body["surprise"] = true
+			req.bad = true
+			w.do(req).refused(400, "invalid", "surprise")
+			req.body = strings.Repeat("x", maxBody+1)
+			w.do(req).refused(413, "too_large", "")
+			req.body, req.contentType = body, "text/plain"
+			w.do(req).refused(422, "unsupported", "Content-Type")
+		})
+		w.t = t
+	}
+	require.Equal(t, 17, tried)
 }
