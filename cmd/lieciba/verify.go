@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,13 +14,14 @@ import (
 )
 
 type verifyCmd struct {
-	Path     string   `arg:"" help:"The package: a ZIP file, an unpacked folder, or the encrypted file."`
-	Key      string   `help:"Fingerprint of the log's key, got by another way than the package, or the whole verifier key." placeholder:"FINGERPRINT"`
-	Witness  []string `help:"Fingerprint or verifier key of a witness that must have cosigned; may repeat." placeholder:"FINGERPRINT" sep:"none"`
-	Identity []string `short:"i" help:"File with an age identity, for an encrypted package; may repeat." type:"existingfile"`
-	JSON     bool     `help:"Print the report as JSON."`
-	Lang     string   `help:"Language of the text: lv or en; without it that of the environment." enum:"lv,en," default:""`
-	Jobs     int      `help:"Files hashed at a time." default:"1"`
+	Path      string   `arg:"" help:"The package: a ZIP file, an unpacked folder, or the encrypted file."`
+	Key       string   `help:"Fingerprint of the log's key, got by another way than the package, or the whole verifier key." placeholder:"FINGERPRINT"`
+	Witness   []string `help:"Fingerprint or verifier key of a witness that must have cosigned; may repeat." placeholder:"FINGERPRINT" sep:"none"`
+	Identity  []string `short:"i" help:"File with an age identity, for an encrypted package; may repeat." type:"existingfile"`
+	StampRoot []string `help:"File with the root certificates of a time-stamp authority, PEM; may repeat." type:"existingfile"`
+	JSON      bool     `help:"Print the report as JSON."`
+	Lang      string   `help:"Language of the text: lv or en; without it that of the environment." enum:"lv,en," default:""`
+	Jobs      int      `help:"Files hashed at a time." default:"1"`
 }
 
 // exitStatus ends the process with a status of its own; what there is to say was said.
@@ -45,6 +47,8 @@ func usageStatus(args []string) int {
 // unverifiable, 64 wrong usage. It uses no network and no database.
 func (c verifyCmd) Run(env environment) error {
 	ids, err := verify.ReadIdentities(c.Identity...)
+	roots, rootErr := verify.ReadRoots(c.StampRoot...)
+	err = errors.Join(err, rootErr)
 	if err == nil && (c.Jobs < 1 || c.Jobs > 1024) {
 		err = lieciba.Invalid("jobs", "must be between 1 and 1024")
 	}
@@ -52,7 +56,7 @@ func (c verifyCmd) Run(env environment) error {
 		_, _ = fmt.Fprintf(env.stderr, "lieciba: %v\n", plain(err))
 		return exitStatus(64)
 	}
-	o := verify.Options{Witnesses: c.Witness, Identities: ids, Jobs: c.Jobs, Progress: progress(env.stderr)}
+	o := verify.Options{Witnesses: c.Witness, Identities: ids, StampRoots: roots, Jobs: c.Jobs, Progress: progress(env.stderr)}
 	if c.Key != "" {
 		o.Keys = []string{c.Key}
 	}

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 
 	"filippo.io/age"
@@ -24,6 +26,29 @@ func ReadIdentities(paths ...string) (list []age.Identity, err error) {
 			return nil, lieciba.Invalid("identity", "%s holds no age identity", path)
 		}
 		list = append(list, ids...)
+	}
+	return list, nil
+}
+
+// ReadRoots reads files of certificates in PEM: the roots of time-stamp
+// authorities. The error is CodeInvalid.
+func ReadRoots(paths ...string) (list []*x509.Certificate, err error) {
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, lieciba.Invalid("stamp-root", "%v", err)
+		}
+		before := len(list)
+		for block, rest := pem.Decode(b); block != nil; block, rest = pem.Decode(rest) {
+			c, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return nil, lieciba.Invalid("stamp-root", "%s: %v", path, err)
+			}
+			list = append(list, c)
+		}
+		if len(list) == before {
+			return nil, lieciba.Invalid("stamp-root", "%s holds no certificate in PEM", path)
+		}
 	}
 	return list, nil
 }
