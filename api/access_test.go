@@ -75,6 +75,7 @@ var want = map[string]string{
 	"GET /v1/log/checkpoint":    "- yes yes yes - - - yes",
 	"GET /v1/log/consistency":   "- yes yes yes - - - yes",
 	"GET /v1/log/leaves":        "- yes yes yes - - - yes",
+	"GET /v1/log/keys":          "- yes yes yes - - - yes",
 	"GET /v1/log/state":         "- yes yes yes - - - yes",
 	"POST /v1/log/cosignatures": "- - - - - - - yes",
 	"GET /v1/log/check":         "- - - yes - - - -",

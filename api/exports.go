@@ -10,6 +10,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/export"
 )
 
 type exportView struct {
@@ -65,6 +66,9 @@ type newExport struct {
 	To            *string            `json:"to"`
 }
 
+// maxRecipient bounds an age public key, in bytes: a post-quantum one has about 2000.
+const maxRecipient = 4096
+
 // check judges a request on its own and returns the range of the clip.
 func (in newExport) check() (clip lieciba.Interval, err error) {
 	if err := checkSentence("purpose", in.Purpose); err != nil {
@@ -73,8 +77,13 @@ func (in newExport) check() (clip lieciba.Interval, err error) {
 	if err := checkText("recipient_name", in.RecipientName); err != nil {
 		return clip, err
 	}
-	if in.Recipient != "" && !ageRecipient(in.Recipient) {
-		return clip, lieciba.Invalid("recipient", "is no age public key: copy all of the line that age-keygen printed, age1…; leave it empty for a package without encryption")
+	if in.Recipient != "" {
+		if len(in.Recipient) > maxRecipient {
+			return clip, lieciba.Invalid("recipient", "must have at most %d bytes", maxRecipient)
+		}
+		if _, err := export.ParseRecipient("recipient", in.Recipient); err != nil {
+			return clip, err
+		}
 	}
 	if len(in.CameraIDs) > 100 {
 		return clip, lieciba.Invalid("camera_ids", "at most 100")

@@ -8,6 +8,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage/evidence"
+	"lieciba/storage/sequencer"
 )
 
 // logCheckpoint answers the newest checkpoint as a signed note with what
@@ -119,6 +120,24 @@ func (s *Server) logLeaves(c *call) error {
 		out.Items = append(out.Items, leafView{l.Index, l.Kind, l.Subject, stamp(l.At), l.Commitment})
 	}
 	return c.ok(out)
+}
+
+// logKeys answers the log's keys, first one first, each with the note by which
+// the one before handed over to it: so that a witness or a verifier that trusts
+// an older key can follow.
+func (s *Server) logKeys(c *call) error {
+	key := s.cfg.LogKey()
+	if key == "" {
+		return notHere("the log's key is not known")
+	}
+	_, details, err := sequencer.KeyLeaves(c.ctx(), s.cfg.Catalog, key)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		return lieciba.Errorf(lieciba.CodeNotFound, "the log has no key yet: ask again in a moment")
+	}
+	if err != nil {
+		return err
+	}
+	return c.ok(items[evidence.KeyDetail]{Items: orEmpty(details)})
 }
 
 type witnessView struct {

@@ -19,6 +19,7 @@ import (
 func TestWitnessFollowsTheLog(t *testing.T) {
 	w := newWorld(t)
 	w.as("witness", "GET", "/v1/log/checkpoint", nil).refused(404, "not_found", "")
+	w.as("witness", "GET", "/v1/log/keys", nil).refused(404, "not_found", "")
 	w.as("witness", "POST", "/v1/log/cosignatures", map[string]any{"size": 1, "line": "— x AAAAAAA="}).refused(409, "conflict", "size")
 	old := w.sequence()
 	pull := func() (lieciba.Checkpoint, evidence.Note) {
@@ -49,6 +50,10 @@ func TestWitnessFollowsTheLog(t *testing.T) {
 	}
 	require.NoError(t, evidence.CheckTree(hashes, newer.Size, newer.Root, old.Size, old.Root))
 	require.Error(t, evidence.CheckTree(hashes, newer.Size, newer.Root, old.Size, newer.Root))
+	var keys struct{ Items []evidence.KeyDetail }
+	require.NoError(t, json.Unmarshal(w.as("witness", "GET", "/v1/log/keys", nil).want(200).body, &keys))
+	require.NoError(t, evidence.CheckKeyChain(keys.Items))
+	require.Equal(t, w.cfg.LogKey(), keys.Items[0].Key)
 	require.Empty(t, w.as("witness", "GET", fmt.Sprintf("/v1/log/consistency?from=0&to=%d", newer.Size), nil).want(200).json()["hashes"])
 
 	body := w.cosignature(newer)

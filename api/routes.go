@@ -66,6 +66,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/log/checkpoint", somewhere(lieciba.ActReadEvidence, s.logCheckpoint)},
 		{get, "/v1/log/consistency", somewhere(lieciba.ActReadEvidence, s.logConsistency)},
 		{get, "/v1/log/leaves", somewhere(lieciba.ActReadEvidence, s.logLeaves)},
+		{get, "/v1/log/keys", somewhere(lieciba.ActReadEvidence, s.logKeys)},
 		{get, "/v1/log/state", somewhere(lieciba.ActReadEvidence, s.logState)},
 		{post, "/v1/log/cosignatures", somewhere(lieciba.ActCosign, s.cosign)},
 		{get, "/v1/log/check", somewhere(lieciba.ActCheckEvidence, s.getLogCheck)},
