@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,60 +49,84 @@ func TestAwait(t *testing.T) {
 	})
 }
 
-// log counts checkpoints on a bubble's clock; nothing of it is stored.
-type fakeLog struct {
+// countingLog counts checkpoints on a bubble's clock; nothing of it is stored.
+type countingLog struct {
 	sequencer.Catalog
+	head lieciba.Checkpoint
+
+	mu          sync.Mutex
 	staged      int
 	checkpoints []time.Time
-	key         *evidence.Key
-	head        lieciba.Checkpoint
 }
 
-func (f *fakeLog) NewestCheckpoint(context.Context) (lieciba.Checkpoint, error) { return f.head, nil }
-func (f *fakeLog) StagedLeaves(context.Context) (int, time.Time, error) {
+func (f *countingLog) NewestCheckpoint(context.Context) (lieciba.Checkpoint, error) {
+	return f.head, nil
+}
+
+func (f *countingLog) StagedLeaves(context.Context) (int, time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.staged, time.Time{}, nil
 }
-func (f *fakeLog) Sequence(context.Context, int, func(storage.LogHead, []lieciba.Leaf) (storage.Sequenced, error)) (int, error) {
+
+func (f *countingLog) Sequence(context.Context, int, func(storage.LogHead, []lieciba.Leaf) (storage.Sequenced, error)) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	n := f.staged
 	f.staged = 0
 	f.checkpoints = append(f.checkpoints, time.Now())
 	return n, nil
 }
 
+func (f *countingLog) stage() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.staged++
+}
+
+func (f *countingLog) made() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.checkpoints
+}
+
 // TestCheckpointsUnderLoad: a leaf and a poke every 5 ms for ten seconds make
 // some fifty checkpoints and not two thousand, and nobody waits for long.
 func TestCheckpointsUnderLoad(t *testing.T) {
 	key := newKey(t)
+	head, err := evidence.SignCheckpoint("log.example/1", 1, [32]byte{}, key)
+	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeLog{key: key}
-		var err error
-		f.head, err = evidence.SignCheckpoint("log.example/1", 1, [32]byte{}, key)
-		require.NoError(t, err)
+		f := &countingLog{head: head}
 		s := sequencer.New(sequencer.Config{Catalog: f, Key: key})
 		stop := run(t, s)
 		synctest.Wait()
 		begin := time.Now()
 		for range 2000 {
-			f.staged++
+			f.stage()
 			s.Poke()
 			time.Sleep(5 * time.Millisecond) // of the bubble's clock
 		}
-		busy := len(f.checkpoints)
-		require.LessOrEqual(t, busy, 51)
-		require.GreaterOrEqual(t, busy, 45)
-		require.Equal(t, begin, f.checkpoints[0], "the first one at once")
+		synctest.Wait()
+		busy := f.made()
+		require.LessOrEqual(t, len(busy), 51)
+		require.GreaterOrEqual(t, len(busy), 45)
+		require.Equal(t, begin, busy[0], "the first one at once")
+		for i := 1; i < len(busy); i++ {
+			require.LessOrEqual(t, busy[i].Sub(busy[i-1]), 210*time.Millisecond, "nobody waits for long")
+		}
 
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		idle := len(f.checkpoints)
-		f.staged++
+		idle := len(f.made())
+		f.stage()
 		s.Poke()
 		synctest.Wait()
-		require.Len(t, f.checkpoints, idle+1, "a poke after a quiet time is answered at once")
-		f.staged++ // another node's, without a poke
+		require.Len(t, f.made(), idle+1, "a poke after a quiet time is answered at once")
+		f.stage() // another node's, without a poke
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		require.Len(t, f.checkpoints, idle+2)
+		require.Len(t, f.made(), idle+2)
 		stop()
 	})
 }
