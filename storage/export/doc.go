@@ -19,6 +19,7 @@ package export
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -65,10 +66,13 @@ type Config struct {
 	Node    lieciba.NodeID // whose exports Run builds
 	Tool    string         // name and version, for the manifest
 
-	Witnesses    []string      // verifier keys whose cosignatures are waited for
-	StampRoots   []string      // SHA-256 of the time-stamp authority's roots, hex
-	SequenceWait time.Duration // for the export's leaf to enter the log; 2 min
-	WitnessWait  time.Duration // for the cosignatures; 2 min
+	Witnesses  []string // verifier keys whose cosignatures are waited for
+	StampRoots []string // SHA-256 of the time-stamp authority's roots, hex
+	// StampCertificates are those roots; packed beside the stamps, so that they can
+	// be checked without asking anybody. Their hashes need not be in StampRoots too.
+	StampCertificates []*x509.Certificate
+	SequenceWait      time.Duration // for the export's leaf to enter the log; 2 min
+	WitnessWait       time.Duration // for the cosignatures; 2 min
 
 	Reserve  int64                           // bytes that stay free on the disk of Dir
 	Free     func(dir string) (int64, error) // free bytes; nil: asks the file system

@@ -219,7 +219,7 @@ func (x *building) proofs(ctx context.Context, export lieciba.Leaf, c chosen, ke
 	if err != nil {
 		return nil, err
 	}
-	stamps, err := x.stamps(ctx, c.Size)
+	stamps, err := x.stamps(ctx, c.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -271,9 +271,9 @@ func (x *building) leaves(ctx context.Context, export lieciba.Leaf, keys evidenc
 
 // stamps gets a time stamp for the checkpoint. An authority that does not
 // answer must not hold a package back.
-func (x *building) stamps(ctx context.Context, size int64) (evidence.Stamps, error) {
+func (x *building) stamps(ctx context.Context, c lieciba.Checkpoint) (evidence.Stamps, error) {
 	out := evidence.Stamps{Tokens: []evidence.StampToken{}}
-	list, err := x.c.Log.Stamp(ctx, size)
+	list, err := x.c.Log.Stamp(ctx, c.Size)
 	if err != nil {
 		if ctx.Err() != nil {
 			return out, stopped(ctx)
@@ -281,12 +281,16 @@ func (x *building) stamps(ctx context.Context, size int64) (evidence.Stamps, err
 		if lieciba.CodeOf(err) != lieciba.CodeUnsupported {
 			x.c.Logs.WarnContext(ctx, "a package gets no time stamp", "export", x.e.ID, "error", err)
 		}
-		if list, err = x.c.Catalog.TimeStamps(ctx, size); err != nil {
+		if list, err = x.c.Catalog.TimeStamps(ctx, c.Size); err != nil {
 			return out, err
 		}
 	}
 	for _, t := range list {
-		out.Tokens = append(out.Tokens, evidence.StampToken{Authority: t.Authority, Token: t.Token})
+		token := evidence.StampToken{Authority: t.Authority, Token: t.Token, Root: []byte{}}
+		if s, err := evidence.CheckStamp(t.Token, c.Note, x.c.StampCertificates); err == nil {
+			token.Root = s.Root.Raw
+		}
+		out.Tokens = append(out.Tokens, token)
 	}
 	return out, nil
 }

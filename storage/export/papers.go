@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"slices"
 
@@ -88,5 +89,10 @@ func (x *building) keys(ctx context.Context) (evidence.Keys, error) {
 	slices.Reverse(k.Log)
 	k.Witnesses = append(k.Witnesses, x.c.Witnesses...)
 	k.Stamps = append(k.Stamps, x.c.StampRoots...)
+	for _, c := range x.c.StampCertificates {
+		if pin := evidence.Hash(sha256.Sum256(c.Raw)).String(); !slices.Contains(k.Stamps, pin) {
+			k.Stamps = append(k.Stamps, pin)
+		}
+	}
 	return k, nil
 }
