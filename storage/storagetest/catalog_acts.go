@@ -9,6 +9,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 )
 
 var actTests = map[string]func(*testing.T, *world){
@@ -57,10 +58,15 @@ var actTests = map[string]func(*testing.T, *world){
 		e, hall := newAudit("manage_sites", base), newRoom(w.site, "hall")
 		lost := w.segment(0, 10)
 		lost.RunID = newID[lieciba.RunID]()
+		torn := w.segment(20, 30) // its row is written before its leaf is refused
+		require.NoError(t, w.StageLeaf(w.ctx, evidence.NewLeaf(lieciba.LeafSegment, string(torn.ID), base, 1)))
 		require.NoError(t, w.Act(w.ctx, &e, func(ctx context.Context) error {
 			requireCode(t, w.PutSite(ctx, newSite("riga")), lieciba.CodeConflict, "code")
 			requireCode(t, w.AddSegment(ctx, lost), lieciba.CodeNotFound, "")
-			_, err := w.Site(ctx, newID[lieciba.SiteID]())
+			requireCode(t, w.AddSegment(ctx, torn), lieciba.CodeConflict, "subject")
+			_, err := w.Segment(ctx, torn.ID)
+			requireCode(t, err, lieciba.CodeNotFound, "")
+			_, err = w.Site(ctx, newID[lieciba.SiteID]())
 			requireCode(t, err, lieciba.CodeNotFound, "")
 			return w.PutRoom(ctx, hall)
 		}))
