@@ -6,7 +6,7 @@ WEB := viewer/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts 2>/dev/null)
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: help demo test test-go test-web lint web setup build bench-view bench-record screenshot clean
+.PHONY: help demo test test-go test-web lint web setup build bench-view bench-record bench-evidence screenshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,7 @@ test: setup build lint test-go test-web ## everything, on real servers and a rea
 test-go:
 	go test -race -timeout 20m ./...
 	go test -run 'TestEvery' ./recorder # the whole fault matrix: the race detector takes a sample of it
+	go test -run 'TestMutations' ./storage/evidence/verify # ten thousand forgeries, likewise
 
 test-web: build
 	cd $(WEB) && npm run --silent e2e
@@ -48,6 +49,9 @@ bench-view: build ## live age, first picture, seek: measured in Chromium
 
 bench-record: build ## CPU and memory a stream, beside ffmpeg -c copy
 	go run ./recorder/bench
+
+bench-evidence: web ## verification beside sha256sum, and its memory; GB=20
+	go test -run '^$$' -bench Verify -benchtime 3x -timeout 2h ./storage/evidence/verify -gb $(or $(GB),2)
 
 screenshot: build ## the README's pictures, from a running demo
 	cd $(WEB) && DEMO_DURATION=90s npm run --silent screenshot

@@ -2,12 +2,9 @@ package verify
 
 import (
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"slices"
-
-	"github.com/digitorus/timestamp"
 
 	"lieciba"
 	"lieciba/storage/evidence"
@@ -257,7 +254,7 @@ func (c *check) checkStamps() {
 	}
 	stamped := c.note.Only(keys...).Encode() // a stamp is over the note before it was cosigned
 	for _, t := range list.Tokens {
-		s, err := evidence.CheckStamp(t.Token, stamped, append(c.stampRoots(t.Token), c.opts.StampRoots...))
+		s, err := evidence.CheckStamp(t.Token, stamped, append(evidence.PinnedRoots(c.keys.Stamps, t.Root), c.opts.StampRoots...))
 		switch {
 		case lieciba.CodeOf(err) == lieciba.CodeForbidden:
 			c.add(find(CodeStampOpen, t.Authority+": "+why(err)).in(evidence.StampsName))
@@ -268,22 +265,4 @@ func (c *check) checkStamps() {
 			c.Stamps = append(c.Stamps, Stamp{Authority: s.Authority, At: evidence.At(s.At), Root: hex.EncodeToString(sum[:])})
 		}
 	}
-}
-
-// stampRoots are the certificates of a token whose hash keys.json lists.
-func (c *check) stampRoots(token []byte) (roots []*x509.Certificate) {
-	defer func() {
-		if recover() != nil { // the parser is not ours, and the bytes are anybody's
-			roots = nil
-		}
-	}()
-	t, err := timestamp.ParseResponse(token)
-	if err != nil {
-		return nil // CheckStamp says why
-	}
-	var ders [][]byte
-	for _, x := range t.Certificates {
-		ders = append(ders, x.Raw)
-	}
-	return evidence.PinnedRoots(c.keys.Stamps, ders...)
 }
