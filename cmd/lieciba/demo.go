@@ -25,6 +25,7 @@ type demoCmd struct {
 	Cameras   int           `default:"4" help:"Virtual cameras, 1 to 64."`
 	Report    string        `type:"path" help:"Write the result as JSON (with --exit)."`
 	ReadyFile string        `type:"path" help:"Write addresses and tokens as JSON once everything records."`
+	Packages  string        `type:"path" help:"Keep the evidence packages here (with --exit); default: a folder that is removed at the end."`
 	Data      string        `type:"path" help:"Keep data here; default: a folder that is removed at the end."`
 	Verbose   bool          `help:"Show the server's log."`
 }
@@ -41,31 +42,52 @@ func (c demoCmd) Run(env environment) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
+	packages, removePackages, err := c.packages()
+	if err != nil {
+		return errors.Join(err, remove())
+	}
+	defer func() { err = errors.Join(err, removePackages()) }()
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
 		log = newLog(cfg.Log, env.stderr)
 	}
-	s, err := server.Open(env.ctx, server.Options{Config: cfg, Log: log, Version: version})
-	if err != nil {
+	outcome, err := c.serve(env, cfg, packages, log)
+	err = errors.Join(err, remove())
+	if err != nil || outcome == nil {
 		return err
 	}
-	return c.drive(env, cfg, s)
+	return outcome.Judge(env.ctx) // the server is stopped and its data are gone
 }
 
-// drive runs the server and the demo beside each other until one ends.
-func (c demoCmd) drive(env environment, cfg config.Config, s *server.Server) error {
+// serve runs the server and the demo beside each other until one ends.
+func (c demoCmd) serve(env environment, cfg config.Config, packages string, log *slog.Logger) (*demo.Outcome, error) {
+	s, err := server.Open(env.ctx, server.Options{Config: cfg, Log: log, Version: version})
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(env.ctx)
 	served := make(chan error, 1)
 	go func() {
 		defer cancel()
 		served <- s.Run(ctx)
 	}()
-	err := demo.Run(ctx, demoServer{s}, demo.Options{Cameras: c.Cameras, Duration: c.Duration, Exit: c.Exit,
-		Report: c.Report, ReadyFile: c.ReadyFile, Out: env.stdout,
+	outcome, err := demo.Run(ctx, demoServer{s}, demo.Options{Cameras: c.Cameras, Duration: c.Duration, Exit: c.Exit,
+		Report: c.Report, ReadyFile: c.ReadyFile, Packages: packages, Out: env.stdout,
 		Margins: lieciba.Margins{Before: time.Duration(cfg.Record.Before), After: time.Duration(cfg.Record.After)}})
 	cancel()
-	return errors.Join(err, <-served, s.Close())
+	return outcome, errors.Join(err, <-served, s.Close())
+}
+
+// packages is the folder for what leaves the house, outside of the server's data.
+func (c demoCmd) packages() (dir string, remove func() error, err error) {
+	if c.Packages != "" {
+		return c.Packages, func() error { return nil }, os.MkdirAll(c.Packages, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "lieciba-packages-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a folder for the packages: %w", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
 }
 
 // config is a small site on this machine: short margins and segments, cameras
@@ -90,6 +112,7 @@ func (c demoCmd) config(env environment) (config.Config, func() error, error) {
 	cfg.Record.Segment = config.Duration(10 * time.Second)
 	cfg.Cameras.Networks = []string{"127.0.0.0/8"}
 	cfg.Cameras.Interfaces = []string{"lo"}
+	cfg.Disk.Low, cfg.Disk.Critical = 256<<20, 128<<20
 	return cfg, remove, nil
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,6 +41,19 @@ type demoReport struct {
 	Fsck *struct {
 		Violations int `json:"violations"`
 	} `json:"fsck"`
+	Evidence struct {
+		Verdict string `json:"verdict"`
+		Gaps    []struct {
+			Camera   string `json:"camera"`
+			From, To time.Time
+			Cause    string `json:"cause"`
+		} `json:"gaps"`
+		Sessions []struct {
+			Verdict     string   `json:"verdict"`
+			Fingerprint string   `json:"key_fingerprint"`
+			Findings    []string `json:"findings"`
+		} `json:"sessions"`
+	} `json:"evidence"`
 }
 
 // minioURL is the environment that puts the media into a real MinIO.
@@ -97,7 +112,26 @@ func runDemo(t *testing.T, env map[string]string) demoReport {
 		require.Positive(t, *figure)
 	}
 	require.Zero(t, r.Fsck.Violations)
+	provesItself(t, r, gaps[0])
 	return r
+}
+
+// provesItself holds the verdicts that the packages got when the server was gone.
+func provesItself(t *testing.T, r demoReport, cut gapRow) {
+	t.Helper()
+	e := r.Evidence
+	require.Equal(t, "complete_with_declared_gaps", e.Verdict)
+	require.Len(t, e.Gaps, 1)
+	require.NotEmpty(t, e.Gaps[0].Camera)
+	require.Equal(t, string(cut.Cause), e.Gaps[0].Cause)
+	require.True(t, cut.From.Equal(e.Gaps[0].From) && cut.To != nil && cut.To.Equal(e.Gaps[0].To), "the gap of the catalogue, to the microsecond")
+	require.Len(t, e.Sessions, 2)
+	verdicts := []string{e.Sessions[0].Verdict, e.Sessions[1].Verdict}
+	require.ElementsMatch(t, []string{"complete_with_declared_gaps", "complete"}, verdicts)
+	for _, s := range e.Sessions {
+		require.Len(t, s.Fingerprint, 64)
+		require.Contains(t, strings.Join(s.Findings, " "), "not witnessed", "no witness is claimed where there is none")
+	}
 }
 
 func TestDemoRefusesWhatCannotWork(t *testing.T) {

@@ -40,6 +40,7 @@ type Options struct {
 	Exit      bool          // run the whole job once, judge it and return
 	Report    string        // file; empty: none
 	ReadyFile string        // file; empty: none
+	Packages  string        // existing folder that the evidence packages are fetched to (with Exit)
 	Margins   lieciba.Margins
 	Out       io.Writer
 }
@@ -58,14 +59,21 @@ type job struct {
 	login    string
 	password string
 	report   Report
+
+	fingerprint string // of the key of the server's hash log
+	packages    []taken
 }
+
+// Outcome is a run that is over but for its judgement.
+type Outcome struct{ job *job }
 
 // ErrFailed is returned when the job ran and its verdict is fail.
 var ErrFailed = errors.New("the demo's verdict is fail")
 
-// Run does the job against a server that is already running. It returns nil when
-// ctx ends in the interactive mode.
-func Run(ctx context.Context, server Server, o Options) (err error) {
+// Run does the job against a server that is already running. With Exit the caller
+// stops the server and then calls Judge on the outcome; without, the outcome is
+// nil, and so is the error when ctx ended.
+func Run(ctx context.Context, server Server, o Options) (out *Outcome, err error) {
 	if o.Duration == 0 {
 		o.Duration = 10 * time.Minute
 		if o.Exit {
@@ -76,21 +84,43 @@ func Run(ctx context.Context, server Server, o Options) (err error) {
 	j.report.Problems = []string{}
 	defer func() { err = errors.Join(err, j.closeCameras()) }()
 	if err := j.prepare(ctx); err != nil {
-		return quiet(ctx, err)
+		return nil, quiet(ctx, err)
 	}
 	if err := j.push(ctx, o.Duration); err != nil {
-		return quiet(ctx, err)
+		return nil, quiet(ctx, err)
 	}
 	if err := j.recording(ctx); err != nil {
-		return quiet(ctx, fmt.Errorf("waiting until every camera records: %w", err))
+		return nil, quiet(ctx, fmt.Errorf("waiting until every camera records: %w", err))
 	}
 	if err := j.announce(); err != nil {
-		return err
+		return nil, err
 	}
 	if o.Exit {
-		return j.wholeJob(ctx)
+		return &Outcome{j}, j.wholeJob(ctx)
 	}
-	return quiet(ctx, j.stayOpen(ctx))
+	return nil, quiet(ctx, j.stayOpen(ctx))
+}
+
+// Judge verifies the packages with nothing but the packages, sets the verdict
+// and tells it. ErrFailed when it is fail.
+func (o *Outcome) Judge(ctx context.Context) error {
+	j := o.job
+	if err := j.verify(ctx); err != nil {
+		return err
+	}
+	j.report.judge(j.Cameras, cut)
+	if j.Report != "" {
+		if err := j.report.write(j.Report); err != nil {
+			return err
+		}
+	}
+	if err := j.report.print(j.Out); err != nil {
+		return err
+	}
+	if j.report.Verdict != Pass {
+		return ErrFailed
+	}
+	return nil
 }
 
 // quiet drops the error of being told to stop.
@@ -155,7 +185,7 @@ func (j *job) announce() error {
 	return writeJSON(j.ReadyFile, j.ready())
 }
 
-// wholeJob measures, waits for the end, checks and judges.
+// wholeJob measures, waits for the end, checks and takes the packages out.
 func (j *job) wholeJob(ctx context.Context) error {
 	cutDone := make(chan error, 1)
 	go func() { cutDone <- j.cutOne(ctx) }()
@@ -166,7 +196,7 @@ func (j *job) wholeJob(ctx context.Context) error {
 	if err := <-cutDone; err != nil {
 		return err
 	}
-	j.say("waiting for the end of the session, and until its segments are stored and read back")
+	j.say("waiting for the end of the session, and until its recordings are stored, read back and sealed")
 	if err := j.stored(ctx); err != nil {
 		return err
 	}
@@ -180,18 +210,10 @@ func (j *job) wholeJob(ctx context.Context) error {
 	if err := j.check(ctx); err != nil {
 		return err
 	}
-	j.report.judge(j.Cameras, cut)
-	if j.Report != "" {
-		if err := j.report.write(j.Report); err != nil {
-			return err
-		}
-	}
-	if err := j.report.print(j.Out); err != nil {
+	if err := j.takeOut(ctx); err != nil {
 		return err
 	}
-	if j.report.Verdict != Pass {
-		return ErrFailed
-	}
+	j.say("evidence packages fetched; now without the server")
 	return nil
 }
 

@@ -108,7 +108,8 @@ func (j *job) cameraReport(r recording) CameraReport {
 	return out
 }
 
-// stored waits until every recording is complete: uploaded, read back, equal.
+// stored waits until every recording is sealed: uploaded, read back, equal and in
+// the hash log.
 func (j *job) stored(ctx context.Context) error {
 	return j.until(ctx, 200*time.Millisecond, func() (bool, error) {
 		for _, s := range j.sessions {
@@ -117,7 +118,7 @@ func (j *job) stored(ctx context.Context) error {
 				return false, err
 			}
 			for _, r := range t.Recordings {
-				if r.State != lieciba.RecordingComplete {
+				if r.State != lieciba.RecordingSealed {
 					return false, nil
 				}
 			}

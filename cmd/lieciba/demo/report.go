@@ -44,6 +44,7 @@ type Report struct {
 		Violations int `json:"violations"`
 		Segments   int `json:"segments"`
 	} `json:"fsck"`
+	Evidence EvidenceReport `json:"evidence"`
 }
 
 // CameraReport is the coverage of one camera.
@@ -100,6 +101,7 @@ func (r *Report) judge(cameras int, cut time.Duration) {
 	if r.Fsck.Violations != 0 {
 		fail("fsck found %d violations", r.Fsck.Violations)
 	}
+	r.judgeEvidence(fail)
 	r.Verdict = Pass
 	if len(r.Problems) > 0 {
 		r.Verdict = Fail
@@ -139,6 +141,9 @@ func (r Report) print(out io.Writer) error {
 	row("archive\tstart %.0f ms, seek p95 %.0f ms over %d seeks, skew %.0f ms", r.Archive.StartMS, r.Archive.SeekMSP95, r.Archive.Seeks, r.Archive.SkewMS)
 	row("stores\t%s and %s, write-once proven: %v", r.Store.Catalog, r.Store.Media, r.Store.WriteOnce)
 	row("fsck\t%d violations in %d segments", r.Fsck.Violations, r.Fsck.Segments)
+	for _, e := range r.Evidence.Sessions {
+		row("evidence\tpackage of %.1f MB: %s", float64(e.Bytes)/1e6, e.Verdict)
+	}
 	for _, p := range r.Problems {
 		row("problem\t%s", p)
 	}

@@ -15,7 +15,10 @@ func good() Report {
 	return Report{Discovered: 2, Cameras: []CameraReport{
 		{Name: "a", ExpectedS: 40, RecordedS: 40, FrameS: 0.04},
 		{Name: "b", ExpectedS: 40, RecordedS: 36.8, FrameS: 0.04, Gaps: []GapReport{gap}},
-	}}
+	}, Evidence: EvidenceReport{Sessions: []SessionReport{
+		{Session: "s1", Verdict: "complete_with_declared_gaps", Gaps: []EvidenceGap{{Camera: "b", Cause: gap.Cause}}},
+		{Session: "s2", Verdict: "complete"},
+	}}}
 }
 
 func TestJudge(t *testing.T) {
@@ -34,7 +37,10 @@ func TestJudge(t *testing.T) {
 			g.To = g.From.Add(20 * time.Second)
 			r.Cameras[1].RecordedS = 20
 		}, Fail},
-		"fsck": {func(r *Report) { r.Fsck.Violations = 1 }, Fail},
+		"altered package":     {func(r *Report) { r.Evidence.Sessions[1].Verdict = "altered" }, Fail},
+		"gap and complete":    {func(r *Report) { r.Evidence.Sessions[0].Verdict = "complete" }, Fail},
+		"gap not in packages": {func(r *Report) { r.Evidence.Sessions = r.Evidence.Sessions[1:] }, Fail},
+		"fsck":                {func(r *Report) { r.Fsck.Violations = 1 }, Fail},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := good()

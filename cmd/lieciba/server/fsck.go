@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"lieciba"
@@ -12,7 +11,6 @@ import (
 	"lieciba/storage/evidence"
 	"lieciba/storage/fsck"
 	"lieciba/storage/retention"
-	"lieciba/storage/sequencer"
 )
 
 // WithStores opens the stores that a configuration names for a check, also
@@ -43,11 +41,7 @@ func checkOptions(c config.Config) (fsck.Options, error) {
 		return fsck.Options{}, err
 	}
 	opt := fsck.Options{SpoolDir: spoolDir(c), Node: node, WitnessKeys: c.Evidence.Witnesses, DueAt: dueAt}
-	path := c.Evidence.Key
-	if path == "" {
-		path = filepath.Join(c.Data, sequencer.KeyName)
-	}
-	key, err := evidence.ReadKey(path)
+	key, err := evidence.ReadKey(KeyFile(c))
 	switch {
 	case err == nil:
 		opt.LogKeys = []string{key.VerifierKey()}

@@ -46,6 +46,8 @@ type Server struct {
 	viewer   *viewer.Viewer
 	api      *api.Server
 	events   *events
+	keep     keeping
+	version  string
 	uiBuilt  bool
 	listener net.Listener
 	closers  []func() error // in the order of opening
@@ -54,14 +56,14 @@ type Server struct {
 // Open opens stores and sockets. On error everything that was opened is closed
 // again. The caller calls Run, then Close.
 func Open(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{cfg: o.Config, log: o.Log}
+	s := &Server{cfg: o.Config, log: o.Log, version: o.Version}
 	s.events = &events{s: s, active: map[lieciba.CameraID]map[onvif.EventKind]*condition{}}
-	for _, step := range []func(context.Context) error{s.openNode, s.openStores, s.openRecorder, s.openViewer} {
+	for _, step := range []func(context.Context) error{s.openNode, s.openStores, s.openKeeping, s.openRecorder, s.openViewer} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
-	if err := s.openAPI(o.Version); err != nil {
+	if err := s.openAPI(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -101,7 +103,7 @@ func (s *Server) openRecorder(context.Context) error {
 	s.recorder, err = recorder.New(recorder.Config{
 		Catalog: s.catalog, Media: s.media, Node: s.node, SpoolDir: spoolDir(s.cfg), Margins: s.margins(),
 		SegmentLength: time.Duration(s.cfg.Record.Segment), MaxSpoolBytes: int64(s.cfg.Record.SpoolSize),
-		Secrets: s.cameraSecret, RequestKeyFrame: s.requestKeyFrame, Dial: onvif.Dial(s.cfg.Prefixes()), Log: s.log})
+		Logged: s.logged, Secrets: s.cameraSecret, RequestKeyFrame: s.requestKeyFrame, Dial: onvif.Dial(s.cfg.Prefixes()), Log: s.log})
 	if err == nil {
 		s.later(s.recorder.Close)
 	}
@@ -119,7 +121,7 @@ func (s *Server) openViewer(context.Context) error {
 	return err
 }
 
-func (s *Server) openAPI(version string) error {
+func (s *Server) openAPI() error {
 	ui, built := web.Handler()
 	s.uiBuilt = built
 	process := prometheus.NewRegistry()
@@ -127,7 +129,8 @@ func (s *Server) openAPI(version string) error {
 	var err error
 	s.api, err = api.New(api.Config{Catalog: s.catalog, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
-		UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: version, Node: s.node, Margins: s.margins(),
+		Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey,
+		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
 		SecureCookie: s.cfg.HTTP.SecureCookie || s.cfg.HTTP.Certificate != "",
 		IdleTimeout:  time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log})
 	if err != nil {
@@ -165,6 +168,8 @@ func (s *Server) Run(ctx context.Context) error {
 		defer close(heard)
 		s.events.run(ctx)
 	}()
+	kept := make(chan error, 1)
+	go func() { kept <- s.keepOn(ctx) }()
 	recorded := make(chan error, 1)
 	go func() {
 		defer cancel()
@@ -186,7 +191,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(err, e)
 	}
 	<-heard
-	return errors.Join(err, <-recorded)
+	return errors.Join(err, <-recorded, <-kept)
 }
 
 // Close closes in the reverse order of opening. Idempotent.
@@ -225,7 +230,11 @@ func (s *Server) HTTPClient() *http.Client { return &http.Client{Timeout: time.M
 
 // Fsck proves the invariants on the stores of this running server.
 func (s *Server) Fsck(ctx context.Context) (fsck.Report, error) {
-	return fsck.Check(ctx, s.catalog, s.media, fsck.Options{SpoolDir: spoolDir(s.cfg), Node: s.node})
+	opt, err := checkOptions(s.cfg)
+	if err != nil {
+		return fsck.Report{}, err
+	}
+	return fsck.Check(ctx, s.catalog, s.media, opt)
 }
 
 func (s *Server) margins() lieciba.Margins {

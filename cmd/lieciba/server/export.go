@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"lieciba"
+	"lieciba/cmd/lieciba/config"
+	"lieciba/storage"
+	"lieciba/storage/durable"
+	"lieciba/storage/evidence"
+	"lieciba/storage/export"
+	"lieciba/storage/sequencer"
+)
+
+// ExportRequest is what an operator asks for at the machine itself.
+type ExportRequest struct {
+	Session       string // ID or external ID
+	Out           string // path of the package; the folder Out.building stands beside it meanwhile
+	Purpose       string
+	RecipientName string
+	Recipient     string    // age public key; empty: not encrypted
+	From, To      time.Time // of the clip; zero: none
+	Version       string
+	Log           *slog.Logger
+}
+
+// Exported is what was built.
+type Exported struct {
+	lieciba.Export
+	Fingerprint string // of the log's key
+}
+
+// BuildingSuffix is added to the package's path for the folder of its building.
+const BuildingSuffix = ".building"
+
+// Export builds a package from the stores of a configuration, also beside the
+// server that has them, and goes on with one that was cut off when it is called
+// again for the same path. The request and its audit entry are one transaction.
+func Export(ctx context.Context, c config.Config, r ExportRequest, tell export.Progress) (out Exported, err error) {
+	if err := r.check(); err != nil {
+		return out, err
+	}
+	cat, err := OpenCatalog(ctx, c)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, cat.Close()) }()
+	session, err := findSession(ctx, cat, r.Session)
+	if err != nil {
+		return out, err
+	}
+	if err := export.Ready(ctx, cat, session.ID); err != nil {
+		return out, err
+	}
+	x := exporting{c: c, r: r, cat: cat, dir: r.Out + BuildingSuffix}
+	if out.Export, err = x.request(ctx, session); err != nil {
+		return out, err
+	}
+	return x.build(ctx, out.Export, tell)
+}
+
+func (r ExportRequest) check() error {
+	switch {
+	case r.Purpose == "" || len(r.Purpose) > 500:
+		return lieciba.Invalid("purpose", "say in 1 to 500 bytes why the recording leaves the house")
+	case r.RecipientName == "" || len(r.RecipientName) > 200:
+		return lieciba.Invalid("recipient-name", "say in 1 to 200 bytes who gets the package")
+	case r.From.IsZero() != r.To.IsZero() || !r.From.IsZero() && !r.To.After(r.From):
+		return lieciba.Invalid("to", "a clip needs --from and a later --to")
+	}
+	if r.Recipient == "" {
+		return nil
+	}
+	_, err := export.ParseRecipient("recipient", r.Recipient)
+	return err
+}
+
+// findSession takes an ID or an external ID that one source alone has.
+func findSession(ctx context.Context, cat storage.Catalog, s string) (lieciba.ExamSession, error) {
+	if id, err := lieciba.ParseID[lieciba.SessionID]("session", s); err == nil {
+		return cat.Session(ctx, id)
+	}
+	list, err := cat.ListSessions(ctx, storage.SessionFilter{ExternalID: s, Limit: 2})
+	switch {
+	case err != nil:
+		return lieciba.ExamSession{}, err
+	case len(list) == 0:
+		return lieciba.ExamSession{}, lieciba.Errorf(lieciba.CodeNotFound, "there is no session %q", s)
+	case len(list) > 1:
+		return lieciba.ExamSession{}, lieciba.Invalid("session", "several sources have a session %q: give its ID, %s or %s", s, list[0].ID, list[1].ID)
+	}
+	return list[0], nil
+}
+
+type exporting struct {
+	c   config.Config
+	r   ExportRequest
+	cat storage.Catalog
+	dir string
+}
+
+func (x exporting) note() string { return filepath.Join(x.dir, "export.id") }
+
+// request stores the export with its audit entry, or finds the one that is
+// being built for this path.
+func (x exporting) request(ctx context.Context, s lieciba.ExamSession) (lieciba.Export, error) {
+	known, err := os.ReadFile(x.note())
+	if err == nil {
+		return x.resume(ctx, s, string(known))
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return lieciba.Export{}, durable.Error(err)
+	}
+	if _, err := os.Lstat(x.r.Out); !errors.Is(err, os.ErrNotExist) {
+		return lieciba.Export{}, lieciba.Errorf(lieciba.CodeConflict, "%s exists already: name another file", x.r.Out)
+	}
+	if err := durable.MkdirAll(x.dir, 0o700); err != nil {
+		return lieciba.Export{}, err
+	}
+	now := lieciba.Micro(time.Now())
+	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](now), SessionID: s.ID, From: lieciba.Micro(x.r.From), To: lieciba.Micro(x.r.To),
+		Purpose: x.r.Purpose, RecipientName: x.r.RecipientName, Recipient: x.r.Recipient, RequestedBy: "shell", RequestedByID: "shell", RequestedAt: now,
+		NodeID: lieciba.NewID[lieciba.NodeID](now), State: lieciba.ExportRequested} // a node of its own: no server builds it too
+	if err := durable.WriteFile(x.note(), []byte(e.ID), 0o600); err != nil {
+		return e, err
+	}
+	entry := &lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: "shell", WhoID: "shell", Act: string(lieciba.ActExport),
+		Object: "export:" + string(e.ID), SessionID: s.ID, From: e.From, To: e.To, Outcome: "ok", Detail: "an evidence package was asked for at the machine itself"}
+	return e, x.cat.Act(ctx, entry, func(ctx context.Context) error { return x.cat.PutExport(ctx, e) })
+}
+
+func (x exporting) resume(ctx context.Context, s lieciba.ExamSession, id string) (lieciba.Export, error) {
+	e, err := x.cat.Export(ctx, lieciba.ExportID(id))
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound { // cut off before it was stored
+		if err := durable.Remove(x.note()); err != nil {
+			return e, err
+		}
+		return x.request(ctx, s)
+	}
+	if err == nil && (e.SessionID != s.ID || e.Purpose != x.r.Purpose || e.RecipientName != x.r.RecipientName || e.Recipient != x.r.Recipient ||
+		!e.From.Equal(lieciba.Micro(x.r.From)) || !e.To.Equal(lieciba.Micro(x.r.To))) {
+		err = lieciba.Errorf(lieciba.CodeConflict, "%s holds another package that was begun: ask for the same again, or name another file", x.dir)
+	}
+	return e, err
+}
+
+// build runs the sequencer beside the building, moves the package to its path
+// and marks it collected: whoever runs this has it.
+func (x exporting) build(ctx context.Context, e lieciba.Export, tell export.Progress) (out Exported, err error) {
+	media, err := OpenMediaReader(ctx, x.c)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, media.Close()) }()
+	stamper, pins, err := openStamper(x.c.Evidence.Stamp)
+	if err != nil {
+		return out, err
+	}
+	q := sequencer.Config{Catalog: x.cat, KeyFile: KeyFile(x.c), StampEvery: time.Duration(x.c.Evidence.Stamp.Every), Log: x.r.Log}
+	if stamper != nil {
+		q.Stamper = stamper
+	}
+	log := sequencer.New(q)
+	if err := log.Start(ctx); err != nil {
+		return out, err
+	}
+	b := export.New(export.Config{Catalog: x.cat, Media: media, Log: log, Dir: x.dir, Node: e.NodeID, Tool: "lieciba " + x.r.Version,
+		Witnesses: x.c.Evidence.Witnesses, StampRoots: pins, Reserve: int64(x.c.Disk.Critical), Logs: x.r.Log})
+	if out.Export, err = x.beside(ctx, log, b, e, tell); err != nil {
+		return out, err
+	}
+	out.Fingerprint = log.Key().Fingerprint()
+	if out.State == lieciba.ExportSealed {
+		if err := durable.Rename(b.Path(e), x.r.Out); err != nil {
+			return out, err
+		}
+		out.State, out.CollectedAt = lieciba.ExportCollected, lieciba.Micro(time.Now())
+		if err := x.cat.PutExport(ctx, out.Export); err != nil {
+			return out, err
+		}
+	}
+	return out, errors.Join(b.Remove(e.ID), durable.Remove(x.note()), durable.Remove(x.dir))
+}
+
+// beside builds while the sequencer runs, and joins it.
+func (x exporting) beside(ctx context.Context, log *sequencer.Sequencer, b *export.Builder, e lieciba.Export, tell export.Progress) (lieciba.Export, error) {
+	loop, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(loop) }()
+	built, err := b.Build(ctx, e, tell)
+	stop()
+	return built, errors.Join(err, <-ended)
+}
+
+var _ export.Log = (*sequencer.Sequencer)(nil)
+
+// FingerprintGroups is a key's fingerprint as people compare it.
+func (e Exported) FingerprintGroups() string { return evidence.FingerprintGroups(e.Fingerprint) }
