@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/http"
 	"sort"
@@ -139,17 +138,18 @@ func (c *noChange) ApprovePolicy(ctx context.Context, id lieciba.PolicyID, by, b
 // dump is every row of every table of the database.
 func (w *world) dump() []string {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+w.dbFile+"?mode=ro")
-	require.NoError(w.t, err)
-	defer func() { require.NoError(w.t, db.Close()) }()
 	var tables []string
-	rows := w.query(db, "SELECT name FROM sqlite_master WHERE type = 'table'")
+	list := "SELECT name FROM sqlite_master WHERE type = 'table'"
+	if w.catalog.Name() == "postgres" {
+		list = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+	}
+	rows := w.query(list)
 	for _, r := range rows {
 		tables = append(tables, fmt.Sprint(r[0]))
 	}
 	var out []string
 	for _, t := range tables {
-		for _, r := range w.query(db, `SELECT * FROM "`+t+`"`) {
+		for _, r := range w.query(`SELECT * FROM "` + t + `"`) {
 			out = append(out, fmt.Sprint(t, r))
 		}
 	}
@@ -157,9 +157,9 @@ func (w *world) dump() []string {
 	return out
 }
 
-func (w *world) query(db *sql.DB, q string) (out [][]any) {
+func (w *world) query(q string) (out [][]any) {
 	w.t.Helper()
-	rows, err := db.QueryContext(w.t.Context(), q)
+	rows, err := w.db.QueryContext(w.t.Context(), q)
 	require.NoError(w.t, err, q)
 	defer func() { require.NoError(w.t, rows.Close()) }()
 	columns, err := rows.Columns()
@@ -223,7 +223,12 @@ func (k *walk) changing(name string, r route) request {
 // changed; on one where any write of the change fails, neither, so that no entry
 // tells of what did not happen.
 func TestEveryChangeIsOneActWithItsEntry(t *testing.T) {
-	w := newWorld(t)
+	for name, open := range map[string]func(*testing.T) *world{"sqlite": func(t *testing.T) *world { return newWorld(t) }, "postgres": newPostgresWorld} {
+		t.Run(name, func(t *testing.T) { everyChangeIsOneAct(t, open(t)) })
+	}
+}
+
+func everyChangeIsOneAct(t *testing.T, w *world) {
 	k := &walk{w: w}
 	acts := 0
 	for _, r := range w.server.routes() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -23,8 +24,10 @@ import (
 	"lieciba/storage"
 	"lieciba/storage/evidence"
 	"lieciba/storage/localfs"
+	"lieciba/storage/postgres"
 	"lieciba/storage/secret"
 	"lieciba/storage/sqlite"
+	"lieciba/storage/storagetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -66,10 +69,10 @@ type world struct {
 	checker *seamChecker
 	planner *seamRetention
 	witness *evidence.Key
-	keyFile string // of the hash log
-	dbFile  string
-	ticks   bool  // each request comes a millisecond later, so that audit entries have an order
-	own     place // the supervisor's site
+	keyFile string  // of the hash log
+	db      *sql.DB // the catalogue's database, past the catalogue
+	ticks   bool    // each request comes a millisecond later, so that audit entries have an order
+	own     place   // the supervisor's site
 	foreign place
 	tokens  map[lieciba.Role]string
 	ids     map[lieciba.Role]lieciba.TokenID
@@ -93,13 +96,36 @@ type option func(*Config)
 
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
+	file := filepath.Join(t.TempDir(), "catalog.db")
+	cat, err := sqlite.Open(t.Context(), file)
+	require.NoError(t, err)
+	return newWorldOn(t, cat, openSQL(t, "sqlite", "file:"+file+"?mode=ro"), options...)
+}
+
+// newPostgresWorld is newWorld on a real PostgreSQL.
+func newPostgresWorld(t *testing.T) *world {
+	t.Helper()
+	url := storagetest.Postgres(t)
+	cat, err := postgres.Open(t.Context(), url)
+	require.NoError(t, err)
+	return newWorldOn(t, cat, openSQL(t, "pgx", url))
+}
+
+func openSQL(t *testing.T, driver, where string) *sql.DB {
+	db, err := sql.Open(driver, where) // connects at its first query
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// newWorldOn takes the catalogue over; db opens its database beside it.
+func newWorldOn(t *testing.T, cat storage.Catalog, db *sql.DB, options ...option) *world {
+	t.Helper()
 	w := &world{t: t, clock: &clock{now: start}, cameras: &seamCameras{}, viewer: newSeamViewer(), refresh: &seamRefresh{},
 		exports: &seamExporter{files: map[lieciba.ExportID][]byte{}}, checker: &seamChecker{}, planner: &seamRetention{},
 		log: &lockedBuffer{}, tokens: map[lieciba.Role]string{}, ids: map[lieciba.Role]lieciba.TokenID{}}
 	dir := t.TempDir()
-	w.keyFile, w.dbFile = filepath.Join(dir, "log.key"), filepath.Join(dir, "catalog.db")
-	cat, err := sqlite.Open(t.Context(), w.dbFile)
-	require.NoError(t, err)
+	w.keyFile, w.db = filepath.Join(dir, "log.key"), db
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
 	media, err := localfs.Open(filepath.Join(dir, "media"))
 	require.NoError(t, err)
