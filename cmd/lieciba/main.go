@@ -26,6 +26,7 @@ type cli struct {
 	Demo      demoCmd      `cmd:"" help:"Run an exam site of simulated cameras: found, recorded, watched."`
 	Discover  discoverCmd  `cmd:"" help:"Look for ONVIF cameras and print what answers."`
 	Fsck      fsckCmd      `cmd:"" help:"Prove that nothing is missing and nothing was altered in catalogue and store."`
+	Export    exportCmd    `cmd:"" help:"Build the evidence package of a sealed exam session."`
 	Verify    verifyCmd    `cmd:"" help:"Judge an evidence package offline: complete, altered or unverifiable."`
 	Retention retentionCmd `cmd:"" help:"What is deleted when and why; delete what is due."`
 	User      userCmd      `cmd:"" help:"Local accounts."`

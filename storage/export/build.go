@@ -36,6 +36,8 @@ func (b *Builder) Build(ctx context.Context, e lieciba.Export, tell Progress) (l
 	err = b.build(ctx, &e, tell)
 	if err != nil {
 		err = errors.Join(err, b.failed(ctx, &e, err))
+	} else if tell != nil {
+		tell(e.TotalBytes, e.TotalBytes)
 	}
 	return e, errors.Join(err, durable.Error(lock.Close()))
 }
@@ -112,7 +114,7 @@ func (x *building) run(ctx context.Context) error {
 // prepare plans the work in bytes, asks for the room and tells the catalogue.
 func (x *building) prepare(ctx context.Context) error {
 	size := x.estimate()
-	x.e.TotalBytes = 2 * size // written, then read once more
+	x.e.TotalBytes = 3 * size // written, proved, hashed as a whole
 	need := size
 	if x.e.Recipient != "" {
 		need = 2 * size

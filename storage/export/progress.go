@@ -13,7 +13,7 @@ import (
 const chunk = 1 << 20
 
 // Progress tells how far a building has come, in bytes of work: what is written
-// into the package, and the last reading of it.
+// into the package, and the two readings of the whole at the end.
 type Progress func(done, total int64)
 
 // meter counts bytes, tells about them and slows the building down. It belongs

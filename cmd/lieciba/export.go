@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"lieciba"
+	"lieciba/cmd/lieciba/server"
+)
+
+type exportCmd struct {
+	configFlag
+	Session       string `arg:"" help:"The exam session: its ID or external ID. All of its recordings must be sealed."`
+	Out           string `required:"" help:"The package to write; while it is built, the folder OUT.building stands beside it. The same command again goes on after a stop." type:"path"`
+	Purpose       string `required:"" help:"Why the recording leaves the house; stands in the package."`
+	RecipientName string `required:"" help:"Who gets it; stands in the package."`
+	Recipient     string `help:"age public key to encrypt it to; without one the package is in clear." placeholder:"age1…"`
+	From          string `help:"Start of a viewing clip, with offset: 2026-05-04T12:00:00+03:00." placeholder:"TIME"`
+	To            string `help:"End of the clip." placeholder:"TIME"`
+}
+
+// Run builds a package from the stores of the configuration, also beside a
+// running server: 0 when it is whole, 1 when it could not be built.
+func (c exportCmd) Run(env environment) error {
+	cfg, err := c.load(env)
+	if err != nil {
+		return err
+	}
+	r := server.ExportRequest{Session: c.Session, Out: c.Out, Purpose: c.Purpose, RecipientName: c.RecipientName, Recipient: c.Recipient,
+		Version: version, Log: newLog(cfg.Log, env.stderr)}
+	if r.From, err = parseTime("from", c.From); err != nil {
+		return err
+	}
+	if r.To, err = parseTime("to", c.To); err != nil {
+		return err
+	}
+	e, err := server.Export(env.ctx, cfg, r, percent(env.stderr))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "package      %s\nexport       %s\nbytes        %d\nSHA-256      %x\nfingerprint  %s\n", c.Out, e.ID, e.Size, e.SHA256, e.FingerprintGroups())
+	return err
+}
+
+func parseTime(field, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, lieciba.Invalid(field, "is no time: write it with its offset, such as 2026-05-04T12:00:00+03:00")
+	}
+	return t, nil
+}
+
+// percent prints each new percent of a long work.
+func percent(w io.Writer) func(done, total int64) {
+	last := int64(-1)
+	return func(done, total int64) {
+		if p := done * 100 / max(total, 1); p != last {
+			last = p
+			_, _ = fmt.Fprintf(w, "%3d %%\n", p)
+		}
+	}
+}

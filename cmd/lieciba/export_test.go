@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+	"lieciba/cmd/lieciba/config"
+	"lieciba/cmd/lieciba/server"
+	"lieciba/storage"
+	"lieciba/storage/localfs"
+	"lieciba/storage/seal"
+	"lieciba/storage/segment"
+	"lieciba/storage/sequencer"
+	"lieciba/storage/storagetest/footage"
+)
+
+// sealedSession files a session of six seconds with one camera, sealed, in the
+// stores of a data folder, and returns its configuration file. A sequencer, as a
+// running server has it, goes on beside the test.
+func sealedSession(t *testing.T) (configFile string, cat storage.Catalog, session lieciba.ExamSession) {
+	ctx, start := t.Context(), time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	c := config.Default()
+	c.Data, c.Disk.Critical = filepath.Join(dir, "data"), 1<<20
+	configFile = filepath.Join(dir, "lieciba.yaml")
+	require.NoError(t, os.WriteFile(configFile, fmt.Appendf(nil, "data: %s\ndisk:\n  critical: 1MiB\n", c.Data), 0o600))
+	cat, err := server.OpenCatalog(ctx, c)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cat.Close()) })
+	media, err := localfs.Open(filepath.Join(c.Data, "media"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, media.Close()) })
+	log := sequencer.New(sequencer.Config{Catalog: cat, KeyFile: server.KeyFile(c), Interval: 10 * time.Millisecond})
+	require.NoError(t, log.Start(ctx))
+
+	node := lieciba.NewID[lieciba.NodeID](start)
+	site := lieciba.Site{ID: lieciba.NewID[lieciba.SiteID](start), Code: "riga", Name: "Rīga", State: lieciba.PlaceActive, CreatedAt: start}
+	room := lieciba.Room{ID: lieciba.NewID[lieciba.RoomID](start), SiteID: site.ID, Code: "r1", Name: "1", State: lieciba.PlaceActive, CreatedAt: start}
+	cam := lieciba.Camera{ID: lieciba.NewID[lieciba.CameraID](start), SiteID: site.ID, Name: "front", Address: "127.0.0.1:80", State: lieciba.CameraReady, CreatedAt: start}
+	stream := footage.Encode(t, footage.Spec{Video: lieciba.H264, GOP: 25, Seconds: 6})
+	window := lieciba.Interval{From: start, To: start.Add(6 * time.Second)}
+	session = lieciba.ExamSession{ID: lieciba.NewID[lieciba.SessionID](start), SessionKey: lieciba.SessionKey{Source: "test", ExternalID: "EX-7"}, SourceVersion: 1,
+		SiteID: site.ID, RoomID: room.ID, StartsAt: window.From, EndsAt: window.To, State: lieciba.SessionRunning, CreatedAt: start, UpdatedAt: start}
+	require.NoError(t, cat.PutSite(ctx, site))
+	require.NoError(t, cat.PutRoom(ctx, room))
+	require.NoError(t, cat.PutCamera(ctx, cam))
+	require.NoError(t, cat.ChangeSession(ctx, session.SessionKey, func(*lieciba.ExamSession) (*lieciba.ExamSession, error) { return &session, nil }, nil))
+	rec, err := cat.EnsureRecording(ctx, lieciba.Recording{ID: lieciba.NewID[lieciba.RecordingID](start), SessionID: session.ID, CameraID: cam.ID,
+		RoomID: room.ID, NodeID: node, Window: window, State: lieciba.RecordingRecording, CreatedAt: start})
+	require.NoError(t, err)
+	run := lieciba.Run{ID: lieciba.NewID[lieciba.RunID](start), CameraID: cam.ID, RecordingID: rec.ID, NodeID: node, StartedAt: start, Format: stream.Format}
+	require.NoError(t, cat.PutRun(ctx, run))
+	for _, r := range stream.Record(t, t.TempDir(), start, 2*time.Second, func() segment.IDs {
+		return segment.IDs{Recording: rec.ID, Camera: cam.ID, Run: run.ID, Segment: lieciba.NewID[lieciba.SegmentID](start), Node: node}
+	}) {
+		s := r.Segment()
+		s.ClockQuality = lieciba.ClockGood
+		f, err := os.Open(r.Path)
+		require.NoError(t, err)
+		o, err := media.Put(ctx, storage.SegmentKey(rec.ID, s.ID), f, s.Size, s.SHA256)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		require.NoError(t, cat.AddSegment(ctx, s))
+		require.NoError(t, cat.VerifySegment(ctx, s.ID, o.Ref))
+	}
+	require.NoError(t, cat.MoveRecording(ctx, rec.ID, lieciba.RecordingComplete, ""))
+	require.NoError(t, cat.MoveSession(ctx, session.ID, lieciba.SessionFinished))
+	_, err = log.Once(ctx)
+	require.NoError(t, err)
+	n, waiting, err := seal.New(seal.Config{Catalog: cat}).Once(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "%v", waiting)
+
+	loop, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(loop) }()
+	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	return configFile, cat, session
+}
+
+// shell runs the program and returns its exit status and output.
+func shell(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(environment{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}, args)
+	return code, out.String(), errs.String()
+}
+
+func TestExportCommand(t *testing.T) {
+	conf, cat, session := sealedSession(t)
+	key, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	identity := filepath.Join(dir, "key.txt")
+	require.NoError(t, os.WriteFile(identity, []byte(key.String()+"\n"), 0o600))
+	for name, c := range map[string]struct {
+		session string
+		more    []string
+		verify  []string
+	}{
+		"by ID, with a clip": {string(session.ID), []string{"--from", "2026-05-04T12:00:01+03:00", "--to", "2026-05-04T12:00:03+03:00"}, nil},
+		"by external ID":     {"EX-7", nil, nil},
+		"encrypted":          {"EX-7", []string{"--recipient", key.Recipient().String()}, []string{"-i", identity}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-"))
+			args := append([]string{"export", c.session, "-c", conf, "--out", path, "--purpose", "apstrīdēšana", "--recipient-name", "Tiesa"}, c.more...)
+			code, out, errs := shell(t, args...)
+			require.Equal(t, 0, code, errs)
+			require.Contains(t, errs, "100 %")
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Contains(t, out, fmt.Sprintf("%x", sha256.Sum256(b)))
+			require.NoDirExists(t, path+server.BuildingSuffix)
+			_, fingerprint, ok := strings.Cut(out, "fingerprint  ")
+			require.True(t, ok)
+			code, judged, errs := shell(t, append([]string{"verify", path, "--lang", "en", "--key", strings.TrimSpace(fingerprint)}, c.verify...)...)
+			require.Equal(t, 0, code, judged+errs)
+
+			list, err := cat.ListExports(t.Context(), storage.ExportFilter{SessionID: session.ID, Limit: 1})
+			require.NoError(t, err)
+			require.Equal(t, lieciba.ExportCollected, list[0].State)
+			entries, err := cat.ListAudit(t.Context(), storage.AuditFilter{Act: string(lieciba.ActExport), SessionID: session.ID, Limit: 1})
+			require.NoError(t, err)
+			require.Equal(t, "export:"+string(list[0].ID), entries[0].Object)
+
+			code, _, errs = shell(t, args...)
+			require.Equal(t, 1, code)
+			require.Contains(t, errs, "exists already")
+		})
+	}
+}
+
+// TestExportCommandGoesOn: a building that was stopped is gone on with by the
+// same command, and by no other.
+func TestExportCommandGoesOn(t *testing.T) {
+	conf, cat, session := sealedSession(t)
+	path := filepath.Join(t.TempDir(), "p.zip")
+	c, err := config.Load(conf, func(string) string { return "" })
+	require.NoError(t, err)
+	r := server.ExportRequest{Session: "EX-7", Out: path, Purpose: "a", RecipientName: "b"}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = server.Export(ctx, c, r, func(int64, int64) { cancel() })
+	require.Error(t, err)
+	code, _, errs := shell(t, "export", "EX-7", "-c", conf, "--out", path, "--purpose", "other", "--recipient-name", "b")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "another package that was begun")
+	code, _, errs = shell(t, "export", "EX-7", "-c", conf, "--out", path, "--purpose", "a", "--recipient-name", "b")
+	require.Equal(t, 0, code, errs)
+	list, err := cat.ListExports(t.Context(), storage.ExportFilter{SessionID: session.ID})
+	require.NoError(t, err)
+	require.Len(t, list, 1, "it is the same export")
+}
+
+func TestExportCommandRefuses(t *testing.T) {
+	conf, _, _ := sealedSession(t)
+	path := filepath.Join(t.TempDir(), "p.zip")
+	base := []string{"export", "-c", conf, "--out", path, "--purpose", "a", "--recipient-name", "b"}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"no such session": {append(base, "EX-8"), 1, "no session"},
+		"no purpose":      {[]string{"export", "EX-7", "-c", conf, "--out", path, "--recipient-name", "b"}, 2, "--purpose"},
+		"private key":     {append(base, "EX-7", "--recipient", "AGE-SECRET-KEY-1QQQ"), 1, "private key"},
+		"half a clip":     {append(base, "EX-7", "--from", "2026-05-04T12:00:01+03:00"), 1, "--to"},
+		"no offset":       {append(base, "EX-7", "--from", "2026-05-04T12:00:01"), 1, "offset"},
+	} {
+		code, _, errs := shell(t, c.args...)
+		require.Equal(t, c.code, code, name)
+		require.Contains(t, errs, c.want, name)
+		require.NotContains(t, errs, "AGE-SECRET", name)
+		require.NoFileExists(t, path)
+	}
+}
