@@ -162,7 +162,7 @@ func newChecker(catalog storage.Catalog, media storage.Media, opt Options) (*che
 		opt.Pause = func(ctx context.Context) error { return wait(ctx, 2*time.Second) }
 	}
 	witnesses, err := evidence.NewVerifiers(opt.WitnessKeys...)
-	return &checker{catalog: catalog, media: media, opt: opt, witnesses: witnesses, acts: newActs()}, err
+	return &checker{catalog: catalog, media: media, opt: opt, witnesses: witnesses, acts: acts{}}, err
 }
 
 // violate reports what no second look could change: rows and leaves that never

@@ -252,7 +252,7 @@ func TestAFinishedRecordingIsFinished(t *testing.T) {
 		s.broken(string(s.recording.ID), "is open", fsck.RuleSealed, fsck.RuleAudit)
 		s.broken(string(s.recording.ID), "its seal is gone", fsck.RuleSealed, fsck.RuleAudit)
 		s.exec("UPDATE recordings SET state = 'deleted'")
-		s.broken(string(s.recording.ID), "is deleted, and its segment", fsck.RuleSealed, fsck.RuleDeletion)
+		s.broken(string(s.recording.ID), "is deleted, and its segment", fsck.RuleSealed, fsck.RuleDeletion, fsck.RuleAudit)
 		require.FileExists(t, path, "fsck only reads")
 	})
 }
