@@ -1,0 +1,84 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, type Page, test } from "@playwright/test";
+import { type Ready, startDemo } from "./demo";
+
+// A demo site of its own, whose first sessions are over and sealed soon.
+let site: Ready;
+let stop: () => Promise<void>;
+test.beforeAll(async () => {
+  const demo = await startDemo(["--duration", "20s"]);
+  site = JSON.parse(readFileSync(demo.file, "utf8")) as Ready;
+  stop = demo.stop;
+});
+test.afterAll(() => stop());
+
+async function signIn(page: Page) {
+  await page.goto(site.url);
+  await page.getByLabel("Lietotājvārds").fill(site.login);
+  await page.getByLabel("Parole").fill(site.password);
+  await page.getByRole("button", { name: "Pierakstīties" }).click();
+  await expect(page.getByRole("link", { name: "Tiešraide" })).toBeVisible();
+}
+
+const binary = resolve(import.meta.dirname, "../../../bin/lieciba");
+
+test("a package of a sealed session leaves the house and proves itself", async ({ page }, info) => {
+  await signIn(page);
+  await page.goto(`${site.url}/sessions/${site.session}`);
+  const statement = page.getByRole("region", { name: "Pārklājuma izziņa" });
+  await expect(statement.locator("tbody tr")).toHaveCount(2);
+  await expect(statement.getByText(/noslēgts \d/)).toHaveCount(2, { timeout: 90_000 });
+  const packages = page.getByRole("region", { name: "Pierādījumu pakotnes" });
+  await packages.getByRole("button", { name: "Pieprasīt pakotni" }).click();
+  await packages.getByLabel("Mērķis").fill("Apstrīdēšanas A-17 izskatīšana");
+  await packages.getByLabel("Saņēmējs", { exact: true }).fill("Apstrīdēšanas komisija");
+  await packages.getByRole("button", { name: "Pieprasīt pakotni" }).click();
+  const download = page.waitForEvent("download", { timeout: 60_000 });
+  await packages.getByRole("link", { name: /Saņemt pakotni/ }).click({ timeout: 60_000 });
+  const path = info.outputPath("package.zip");
+  await (await download).saveAs(path);
+
+  await page.goto(`${site.url}/audit`);
+  const printed = await page
+    .getByRole("region", { name: "Kontrolsummu žurnāls" })
+    .locator(".fingerprint")
+    .innerText();
+  const told = execFileSync(binary, ["verify", path, "--json", "--key", printed], { encoding: "utf8" });
+  const report = JSON.parse(told) as { verdict: string; log: { key_compared: boolean } };
+  expect(report.verdict).toBe("complete_with_declared_gaps");
+  expect(report.log.key_compared).toBe(true);
+});
+
+test("who looked is found again, and the log is whole", async ({ page }) => {
+  await signIn(page);
+  await page.goto(`${site.url}/audit`);
+  await expect(page.getByRole("cell", { name: "pierakstījās" }).first()).toBeVisible();
+  await page.getByLabel("Darbība").fill("seal_recording");
+  await page.getByRole("button", { name: "Meklēt" }).click();
+  await expect(page).toHaveURL(/act=seal_recording/);
+  await expect(page.getByRole("cell", { name: "noslēdza ierakstu" }).first()).toBeVisible({
+    timeout: 90_000,
+  });
+  await expect(page.getByRole("cell", { name: "pierakstījās" })).toHaveCount(0);
+  const log = page.getByRole("region", { name: "Kontrolsummu žurnāls" });
+  await expect(log.getByText("Neviens liecinieks žurnālu neapliecina.")).toBeVisible();
+  await log.getByRole("button", { name: "Pārbaudīt visu žurnālu" }).click();
+  await expect(log.getByText("žurnāls ir vesels")).toBeVisible({ timeout: 60_000 });
+});
+
+test("nothing is deleted before a policy was approved by somebody else", async ({ page }) => {
+  await signIn(page);
+  await page.goto(`${site.url}/retention`);
+  const policies = page.getByRole("region", { name: "Glabāšanas noteikumi" });
+  await expect(policies.getByText("Neviens noteikums nav apstiprināts")).toBeVisible();
+  await policies.getByRole("button", { name: "Sagatavot noteikumu" }).click();
+  await policies.getByLabel("Mērķis").fill("Eksāmena norises pārbaude");
+  await policies.getByLabel("Tiesiskais pamats").fill("MK noteikumi Nr. 973");
+  await policies.getByRole("button", { name: "Sagatavot noteikumu" }).click();
+  await expect(policies.getByText("sagatavots", { exact: true })).toBeVisible();
+  await expect(policies.getByRole("button", { name: "Apstiprināt" })).toHaveCount(0);
+  const plan = page.getByRole("region", { name: "Kas, kad un kāpēc tiks dzēsts" });
+  await expect(plan.locator("tbody tr").first()).toBeVisible({ timeout: 60_000 });
+});
