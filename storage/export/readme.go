@@ -30,8 +30,8 @@ Kā pārbaudīt (bez tīkla; programma lieciba, tā pati, kas ieraksta)
   2. Atslēgas pirkstu nospiedumu paņemiet citā ceļā, nevis no šīs pakotnes:
      no iestādes rakstiski vai pa tālruni. Tam jābūt:
        %s
-  3. Atbilde ir viena no četrām: pilnīga; pilnīga ar deklarētiem pārrāvumiem;
-     mainīta (kurš fails un laiks); nepārbaudāma (kāpēc).
+  3. Slēdziens ir viens no četriem: pilnīgs; pilnīgs ar norādītiem
+     pārrāvumiem; izmainīts (kurš fails un laiks); nav pārbaudāms (kāpēc).
   Šifrētai pakotnei (.age) pievienojiet --identity AR_JŪSU_ATSLĒGU.txt
 
 LIECIBA – EVIDENCE PACKAGE
@@ -52,7 +52,7 @@ How to verify (no network; with lieciba, the same program that records)
   2. Get the key's fingerprint by another way than this package: from the
      authority in writing or by telephone. It must be:
        %s
-  3. The answer is one of four: complete; complete with declared gaps;
+  3. The verdict is one of four: complete; complete with declared gaps;
      altered (which file and time); unverifiable (why).
   For an encrypted package (.age) add --identity YOUR_KEY.txt
 `
