@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
@@ -33,21 +34,22 @@ const segmentSeconds = 4
 // house is a catalogue with a hash log, its keys, and sessions that were
 // recorded, sealed and can be packed.
 type house struct {
-	t       testing.TB
-	ctx     context.Context
-	dir     string
-	catalog storage.Catalog
-	media   storage.Media
-	log     *sequencer.Sequencer
-	builder *export.Builder
-	key     *evidence.Key
-	keys    []string // of the log, oldest first
-	witness *evidence.Key
-	unseen  bool // the witness does not cosign
-	node    lieciba.NodeID
-	mu      sync.Mutex
-	clock   time.Time
-	bytes   map[lieciba.SegmentID][]byte
+	t         testing.TB
+	ctx       context.Context
+	dir       string
+	catalog   storage.Catalog
+	media     storage.Media
+	log       *sequencer.Sequencer
+	builder   *export.Builder
+	authority authority
+	key       *evidence.Key
+	keys      []string // of the log, oldest first
+	witness   *evidence.Key
+	unseen    bool // the witness does not cosign
+	node      lieciba.NodeID
+	mu        sync.Mutex
+	clock     time.Time
+	bytes     map[lieciba.SegmentID][]byte
 }
 
 func newHouse(t testing.TB) *house {
@@ -61,7 +63,7 @@ func newHouse(t testing.TB) *house {
 
 // newHouseOf begins a log with keys that are there.
 func newHouseOf(t testing.TB, key, witness *evidence.Key) *house {
-	h := &house{key: key, witness: witness, t: t, ctx: context.Background(), dir: t.TempDir(), node: lieciba.NewID[lieciba.NodeID](start), clock: start.Add(time.Hour),
+	h := &house{authority: newAuthority(t), key: key, witness: witness, t: t, ctx: context.Background(), dir: t.TempDir(), node: lieciba.NewID[lieciba.NodeID](start), clock: start.Add(time.Hour),
 		bytes: map[lieciba.SegmentID][]byte{}}
 	var err error
 	h.catalog, err = sqlite.Open(h.ctx, filepath.Join(h.dir, "catalogue.db"))
@@ -72,7 +74,7 @@ func newHouseOf(t testing.TB, key, witness *evidence.Key) *house {
 	t.Cleanup(func() { require.NoError(t, h.media.Close()) })
 	h.log = sequencer.New(sequencer.Config{Catalog: h.catalog, Key: key, Now: h.now})
 	h.builder = export.New(export.Config{Catalog: h.catalog, Media: h.media, Log: h, Dir: filepath.Join(h.dir, "exports"), Node: h.node,
-		Tool: "lieciba test", Witnesses: []string{witness.VerifierKey()}, WitnessWait: time.Nanosecond, Now: h.now})
+		Tool: "lieciba test", Witnesses: []string{witness.VerifierKey()}, WitnessWait: time.Nanosecond, StampCertificates: []*x509.Certificate{h.authority.root}, Now: h.now})
 	h.keys = []string{key.VerifierKey()}
 	require.NoError(t, h.log.Start(h.ctx))
 	return h
@@ -109,7 +111,17 @@ func (h *house) Await(ctx context.Context, kind lieciba.LeafKind, subject string
 func (h *house) Key() *evidence.Key { return h.log.Key() }
 
 func (h *house) Stamp(ctx context.Context, size int64) ([]lieciba.TimeStamp, error) {
-	return h.log.Stamp(ctx, size)
+	list, err := h.catalog.Checkpoints(ctx, size-1)
+	if err != nil {
+		return nil, err
+	}
+	q, err := evidence.NewStampRequest(list[0].Note)
+	if err != nil {
+		return nil, err
+	}
+	at := h.now()
+	token, err := h.authority.stamp(q.Query, at)
+	return []lieciba.TimeStamp{{Size: size, Authority: "tsa.example", At: at, Token: token}}, err
 }
 
 // cosign is the witness's visit.
@@ -306,7 +318,7 @@ func (p parcel) folder(t testing.TB) string {
 }
 
 func (h *house) keyring() evidence.Keys {
-	return evidence.Keys{Log: h.keys, Witnesses: []string{h.witness.VerifierKey()}, Stamps: []string{}}
+	return evidence.Keys{Log: h.keys, Witnesses: []string{h.witness.VerifierKey()}, Stamps: []string{evidence.Hash(sum(h.authority.root.Raw)).String()}}
 }
 
 func segmentName(s evidence.SegmentDetail) string {

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -200,6 +201,49 @@ func TestTailCutAndSignedAgain(t *testing.T) {
 	r = judge(t, p.zip(t), h.trust())
 	require.Equal(t, verify.Altered, r.Verdict)
 	require.Contains(t, codes(r), verify.CodeCosignature)
+}
+
+func TestTimeStamps(t *testing.T) {
+	h, other := newHouse(t), newHouse(t)
+	p := h.pack(h.hold("S-1", 1, 1, -1))
+	r := judge(t, p.zip(t), h.trust())
+	require.Empty(t, r.Findings)
+	require.Len(t, r.Stamps, 1)
+	require.Equal(t, "Laika zīmogs", r.Stamps[0].Authority)
+	require.Equal(t, h.keyring().Stamps[0], r.Stamps[0].Root)
+
+	withStamp := func(token evidence.StampToken) []byte {
+		x := p.clone()
+		x.set(evidence.StampsName, evidence.Encode(evidence.Stamps{Tokens: []evidence.StampToken{token}}))
+		x.forgeClosing(t, h.key)
+		return x.zip(t)
+	}
+	var list evidence.Stamps
+	require.NoError(t, evidence.Decode(p.get(evidence.StampsName), &list))
+	bare := list.Tokens[0]
+	bare.Root = []byte{}
+	r = judge(t, withStamp(bare), h.trust())
+	require.Equal(t, verify.Complete, r.Verdict)
+	require.Equal(t, []verify.Code{verify.CodeStampOpen}, codes(r), "without its root a token is left aside")
+	o := h.trust()
+	o.StampRoots = []*x509.Certificate{h.authority.root}
+	require.Len(t, judge(t, withStamp(bare), o).Stamps, 1, "the judge may bring the root")
+
+	cp, err := h.catalog.NewestCheckpoint(t.Context())
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		by   authority
+		note []byte
+		want verify.Code
+	}{"of something else": {h.authority, []byte("another"), verify.CodeStamps}, "by a stranger": {other.authority, cp.Note, verify.CodeStampOpen}} {
+		q, err := evidence.NewStampRequest(c.note)
+		require.NoError(t, err)
+		token, err := c.by.stamp(q.Query, start)
+		require.NoError(t, err)
+		r := judge(t, withStamp(evidence.StampToken{Authority: "x", Token: token, Root: c.by.root.Raw}), h.trust())
+		require.Equal(t, []verify.Code{c.want}, codes(r), name)
+		require.Empty(t, r.Stamps)
+	}
 }
 
 func TestCancelled(t *testing.T) {
