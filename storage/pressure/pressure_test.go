@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -29,11 +30,17 @@ const (
 
 // disk is what a look at a folder finds.
 type disk struct {
-	free int64
+	free atomic.Int64
 	err  error
 }
 
-func (d *disk) look(string) (int64, int64, error) { return d.free, 5000, d.err }
+func (d *disk) look(string) (int64, int64, error) { return d.free.Load(), 5000, d.err }
+
+func free(n int64) *disk {
+	d := &disk{}
+	d.free.Store(n)
+	return d
+}
 
 func config(d *disk, log *bytes.Buffer) pressure.Config {
 	return pressure.Config{Folders: []pressure.Folder{{Name: "spool", Path: "/spool"}}, Low: low, Critical: critical,
@@ -43,7 +50,7 @@ func config(d *disk, log *bytes.Buffer) pressure.Config {
 // TestLevels follows one disk: worse at once, better with a quarter to spare.
 func TestLevels(t *testing.T) {
 	var log bytes.Buffer
-	d := &disk{free: low}
+	d := free(low)
 	w := pressure.New(config(d, &log))
 	for _, c := range []struct {
 		free int64
@@ -66,7 +73,7 @@ func TestLevels(t *testing.T) {
 		{low + low/4, pressure.OK},
 		{0, pressure.Critical}, // at once, past low
 	} {
-		d.free = c.free
+		d.free.Store(c.free)
 		w.Look(t.Context())
 		require.Equal(t, c.want, w.Level(), "%d free", c.free)
 		require.Equal(t, c.free, w.Stats()[0].Free)
@@ -81,15 +88,15 @@ func TestLevels(t *testing.T) {
 func TestAllow(t *testing.T) {
 	var log bytes.Buffer
 	for level, c := range map[pressure.Level]struct {
-		disk disk
+		disk *disk
 		want [3]lieciba.Code // background, normal, recording
 	}{
-		pressure.OK:       {disk{free: low}, [3]lieciba.Code{}},
-		pressure.Low:      {disk{free: low - 1}, [3]lieciba.Code{lieciba.CodeFull}},
-		pressure.Critical: {disk{free: 0}, [3]lieciba.Code{lieciba.CodeFull, lieciba.CodeFull}},
-		pressure.Unknown:  {disk{err: errors.New("gone")}, [3]lieciba.Code{lieciba.CodeUnavailable}},
+		pressure.OK:       {free(low), [3]lieciba.Code{}},
+		pressure.Low:      {free(low - 1), [3]lieciba.Code{lieciba.CodeFull}},
+		pressure.Critical: {free(0), [3]lieciba.Code{lieciba.CodeFull, lieciba.CodeFull}},
+		pressure.Unknown:  {&disk{err: errors.New("gone")}, [3]lieciba.Code{lieciba.CodeUnavailable}},
 	} {
-		w := pressure.New(config(&c.disk, &log))
+		w := pressure.New(config(c.disk, &log))
 		require.Equal(t, level, w.Level())
 		for p, code := range c.want {
 			err := w.Allow(pressure.Priority(p))
@@ -104,11 +111,11 @@ func TestAllow(t *testing.T) {
 
 // TestTheWorstFolderDecides, and each has its own level.
 func TestTheWorstFolderDecides(t *testing.T) {
-	free := map[string]int64{"a": low, "b": low - 1, "c": low}
+	room := map[string]int64{"a": low, "b": low - 1, "c": low}
 	w := pressure.New(pressure.Config{Folders: []pressure.Folder{{Name: "one", Path: "a"}, {Name: "two", Path: "b"}, {Name: "three", Path: "c"}}, Low: low, Critical: critical,
-		Log: slog.New(slog.DiscardHandler), Free: func(path string) (int64, int64, error) { return free[path], 5000, nil }})
+		Log: slog.New(slog.DiscardHandler), Free: func(path string) (int64, int64, error) { return room[path], 5000, nil }})
 	require.ErrorContains(t, w.Allow(pressure.Background), "two")
-	free["c"] = 0
+	room["c"] = 0
 	w.Look(t.Context())
 	require.ErrorContains(t, w.Allow(pressure.Background), "three")
 	levels := []pressure.Level{}
@@ -121,7 +128,7 @@ func TestTheWorstFolderDecides(t *testing.T) {
 func TestRunLooksAtEachInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		d := &disk{free: low}
+		d := free(low)
 		cfg := config(d, &log)
 		cfg.Interval = time.Minute
 		w := pressure.New(cfg)
@@ -131,7 +138,7 @@ func TestRunLooksAtEachInterval(t *testing.T) {
 		go func() { done <- w.Run(ctx) }()
 		time.Sleep(59 * time.Second) // the bubble's clock
 		synctest.Wait()
-		d.free = 0
+		d.free.Store(0)
 		require.Equal(t, pressure.OK, w.Level())
 		time.Sleep(time.Second)
 		synctest.Wait()
