@@ -18,5 +18,13 @@ test("a session in review", async ({ page, site }) => {
   });
   await expect(page.locator(".transport")).toHaveAttribute("data-ready", "true");
   for (const v of await page.locator(".view video").all()) await frames(v, 60);
-  await page.screenshot({ path: `${docs}/review.png` });
+  await expect(page.getByText(/noslēgts \d/)).toHaveCount(2, { timeout: 120_000 });
+  await page.screenshot({ path: `${docs}/review.png`, fullPage: true });
+});
+
+test("the audit log", async ({ page }) => {
+  await page.goto("/audit");
+  await page.getByRole("button", { name: "Pārbaudīt visu žurnālu" }).click();
+  await expect(page.getByText("žurnāls ir vesels")).toBeVisible({ timeout: 60_000 });
+  await page.screenshot({ path: `${docs}/audit.png` });
 });
