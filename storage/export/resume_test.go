@@ -103,7 +103,9 @@ func TestEveryDiskStepFails(t *testing.T) {
 					}
 					return errInjected
 				})
-				if !missing {
+				if seen <= n { // the last steps vary: proofs of a larger log have other lengths
+					require.NoError(t, err)
+				} else if !missing {
 					require.ErrorIs(t, err, errInjected, "step %d", n)
 				}
 				stored, err := h.catalog.Export(h.ctx, e.ID)
