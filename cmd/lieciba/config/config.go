@@ -84,8 +84,9 @@ type Stamp struct {
 
 // Export rules evidence packages.
 type Export struct {
-	Dir      string `yaml:"dir"`       // empty: exports in Data
-	KeepDays int    `yaml:"keep_days"` // a collected package is removed after so many days
+	Dir         string   `yaml:"dir"`          // empty: exports in Data
+	KeepDays    int      `yaml:"keep_days"`    // a collected package is removed after so many days
+	WitnessWait Duration `yaml:"witness_wait"` // a package waits at most so long for the witnesses; then it goes out without
 }
 
 // Retention rules the deletion of what is due.
@@ -116,7 +117,7 @@ func Default() Config {
 			Segment: Duration(30 * time.Second), SpoolSize: 20 << 30},
 		Cameras:   Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fd00::/8", "fe80::/10"}},
 		Evidence:  Evidence{Stamp: Stamp{Every: Duration(time.Hour)}},
-		Export:    Export{KeepDays: 30},
+		Export:    Export{KeepDays: 30, WitnessWait: Duration(2 * time.Minute)},
 		Retention: Retention{Delete: true, Every: Duration(time.Hour)},
 		Disk:      Disk{Low: 10 << 30, Critical: 2 << 30},
 		Log:       Log{Level: "info", Format: "text"},

@@ -128,6 +128,7 @@ func (c Config) faults() []fault {
 		{"evidence.stamp.roots", together(c.Evidence.Stamp.URL, c.Evidence.Stamp.Roots)},
 		{"evidence.stamp.every", atLeast(c.Evidence.Stamp.Every, time.Second)},
 		{"export.keep_days", inRange(c.Export.KeepDays, 1, 3_650)},
+		{"export.witness_wait", between(c.Export.WitnessWait, time.Second, time.Hour)},
 		{"retention.every", between(c.Retention.Every, time.Second, 24*time.Hour)},
 		{"disk.critical", below(c.Disk.Critical, c.Disk.Low)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},

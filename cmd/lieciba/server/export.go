@@ -170,7 +170,7 @@ func (x exporting) build(ctx context.Context, e lieciba.Export, tell export.Prog
 		return out, err
 	}
 	b := export.New(export.Config{Catalog: x.cat, Media: media, Log: log, Dir: x.dir, Node: e.NodeID, Tool: "lieciba " + x.r.Version,
-		Witnesses: x.c.Evidence.Witnesses, StampRoots: pins, Reserve: int64(x.c.Disk.Critical), Logs: x.r.Log})
+		Witnesses: x.c.Evidence.Witnesses, WitnessWait: time.Duration(x.c.Export.WitnessWait), StampRoots: pins, Reserve: int64(x.c.Disk.Critical), Logs: x.r.Log})
 	if out.Export, err = x.beside(ctx, log, b, e, tell); err != nil {
 		return out, err
 	}

@@ -50,7 +50,7 @@ func (s *Server) openKeeping(ctx context.Context) error {
 	}
 	s.keep.exporter = export.New(export.Config{Catalog: s.catalog, Media: s.media, Log: s.keep.sequencer,
 		Dir: ExportDir(s.cfg), Node: s.node, Tool: "lieciba " + s.version, Witnesses: s.cfg.Evidence.Witnesses, StampRoots: roots,
-		Reserve: int64(s.cfg.Disk.Low), Keep: time.Duration(s.cfg.Export.KeepDays) * 24 * time.Hour, Logs: s.log})
+		WitnessWait: time.Duration(s.cfg.Export.WitnessWait), Reserve: int64(s.cfg.Disk.Low), Keep: time.Duration(s.cfg.Export.KeepDays) * 24 * time.Hour, Logs: s.log})
 	return s.openReaper(ctx)
 }
 
