@@ -54,7 +54,7 @@ bench-evidence: web ## verification beside sha256sum, and its memory; GB=20
 	go test -run '^$$' -bench Verify -benchtime 3x -timeout 2h ./storage/evidence/verify -gb $(or $(GB),2)
 
 screenshot: build ## the README's pictures, from a running demo
-	cd $(WEB) && DEMO_DURATION=90s npm run --silent screenshot
+	cd $(WEB) && DEMO_DURATION=40s npm run --silent screenshot
 
 clean:
 	rm -rf bin $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html
