@@ -223,7 +223,11 @@ func (k *walk) changing(name string, r route) request {
 // changed; on one where any write of the change fails, neither, so that no entry
 // tells of what did not happen.
 func TestEveryChangeIsOneActWithItsEntry(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) *world{"sqlite": func(t *testing.T) *world { return newWorld(t) }, "postgres": newPostgresWorld} {
+	worlds := map[string]func(*testing.T) *world{"sqlite": func(t *testing.T) *world { return newWorld(t) }, "postgres": newPostgresWorld}
+	if underRace { // one goroutine at a time: the detector finds the same on either
+		delete(worlds, "postgres")
+	}
+	for name, open := range worlds {
 		t.Run(name, func(t *testing.T) { everyChangeIsOneAct(t, open(t)) })
 	}
 }

@@ -136,6 +136,9 @@ func (s *Server) createExport(c *call, x lieciba.ExamSession) error {
 	if err != nil {
 		return err
 	}
+	if len(in.CameraIDs) == 0 {
+		in.CameraIDs = nil // all
+	}
 	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](c.now), SessionID: x.ID, CameraIDs: in.CameraIDs, From: clip.From, To: clip.To,
 		Purpose: in.Purpose, RecipientName: in.RecipientName, Recipient: in.Recipient, RequestedBy: c.who.Name, RequestedByID: c.who.ID,
 		RequestedAt: lieciba.Micro(c.now), NodeID: s.cfg.Node, State: lieciba.ExportRequested}

@@ -15,7 +15,12 @@ type route struct {
 // routes is the whole of what the server answers, the pages apart. Nothing else
 // registers a handler.
 func (s *Server) routes() []route {
-	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
+	return append(s.recordingRoutes(), s.evidenceRoutes()...)
+}
+
+const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
+
+func (s *Server) recordingRoutes() []route {
 	return []route{
 		{get, "/healthz", public("tells ok and nothing else", s.healthz)},
 		{get, "/readyz", public("tells ok or not ok; details only to who is signed in", s.readyz)},
@@ -50,14 +55,27 @@ func (s *Server) routes() []route {
 		{put, "/v1/exam-sessions/:id", at(lieciba.ActPushSession, s.pushRequest, s.pushSession)},
 		{get, "/v1/exam-sessions/:id", at(lieciba.ActViewSessions, s.sessionByID, s.getSession)},
 		{get, "/v1/exam-sessions/:id/timeline", at(lieciba.ActViewSessions, s.sessionByID, s.timeline)},
+		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.sessionByID, s.playback).talksToCamera().untilHangUp()},
+		{del, "/v1/playbacks/:id", owned("playback", s.cfg.Player.Owner, s.hangUpPlayback)},
+		{get, "/v1/segments/:id/content", at(lieciba.ActWatchArchive, s.segmentByID, s.segmentContent).boundsItself()},
+
+		{get, "/v1/users", somewhere(lieciba.ActManageUsers, s.listUsers)},
+		{post, "/v1/users", somewhere(lieciba.ActManageUsers, s.createUser)},
+		{patch, "/v1/users/:id", somewhere(lieciba.ActManageUsers, s.changeUser)},
+		{get, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.listClientTokens)},
+		{post, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.createClientToken)},
+		{del, "/v1/client-tokens/:id", somewhere(lieciba.ActManageUsers, s.revokeClientToken)},
+		{get, "/v1/audit", somewhere(lieciba.ActReadAudit, s.readAudit)},
+	}
+}
+
+func (s *Server) evidenceRoutes() []route {
+	return []route{
 		{get, "/v1/exam-sessions/:id/coverage", at(lieciba.ActViewSessions, s.sessionByID, s.coverage)},
 		{get, "/v1/exam-sessions/:id/events", at(lieciba.ActReadRetention, s.sessionByID, s.listEvents)},
 		{post, "/v1/exam-sessions/:id/events", at(lieciba.ActPushEvent, s.pushedSession, s.pushEvent)},
 		{post, "/v1/exam-sessions/:id/exports", at(lieciba.ActExport, s.sessionByID, s.createExport)},
 		{post, "/v1/exam-sessions/:id/holds", at(lieciba.ActPlaceHold, s.sessionByID, s.placeHold)},
-		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.sessionByID, s.playback).talksToCamera().untilHangUp()},
-		{del, "/v1/playbacks/:id", owned("playback", s.cfg.Player.Owner, s.hangUpPlayback)},
-		{get, "/v1/segments/:id/content", at(lieciba.ActWatchArchive, s.segmentByID, s.segmentContent).boundsItself()},
 
 		{get, "/v1/exports", somewhere(lieciba.ActExport, s.listExports)},
 		{get, "/v1/exports/:id", at(lieciba.ActExport, s.exportByID, s.getExport)},
@@ -81,13 +99,5 @@ func (s *Server) routes() []route {
 		{post, "/v1/holds/:id/release", at(lieciba.ActReleaseHold, s.holdByID, s.releaseHold)},
 		{get, "/v1/deletions", somewhere(lieciba.ActReadRetention, s.listDeletions)},
 		{get, "/v1/deletions/:id/certificate", at(lieciba.ActReadRetention, s.deletionByID, s.certificate)},
-
-		{get, "/v1/users", somewhere(lieciba.ActManageUsers, s.listUsers)},
-		{post, "/v1/users", somewhere(lieciba.ActManageUsers, s.createUser)},
-		{patch, "/v1/users/:id", somewhere(lieciba.ActManageUsers, s.changeUser)},
-		{get, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.listClientTokens)},
-		{post, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.createClientToken)},
-		{del, "/v1/client-tokens/:id", somewhere(lieciba.ActManageUsers, s.revokeClientToken)},
-		{get, "/v1/audit", somewhere(lieciba.ActReadAudit, s.readAudit)},
 	}
 }
