@@ -152,12 +152,12 @@ func (x exporting) resume(ctx context.Context, s lieciba.ExamSession, id string)
 // build runs the sequencer beside the building, moves the package to its path
 // and marks it collected: whoever runs this has it.
 func (x exporting) build(ctx context.Context, e lieciba.Export, tell export.Progress) (out Exported, err error) {
-	media, err := OpenMediaReader(ctx, x.c)
+	media, err := openMedia(ctx, x.c, toRead)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, media.Close()) }()
-	stamper, pins, err := openStamper(x.c.Evidence.Stamp)
+	stamper, err := openStamper(x.c.Evidence.Stamp)
 	if err != nil {
 		return out, err
 	}
@@ -170,7 +170,7 @@ func (x exporting) build(ctx context.Context, e lieciba.Export, tell export.Prog
 		return out, err
 	}
 	b := export.New(export.Config{Catalog: x.cat, Media: media, Log: log, Dir: x.dir, Node: e.NodeID, Tool: "lieciba " + x.r.Version,
-		Witnesses: x.c.Evidence.Witnesses, WitnessWait: time.Duration(x.c.Export.WitnessWait), StampRoots: pins, Reserve: int64(x.c.Disk.Critical), Logs: x.r.Log})
+		Witnesses: x.c.Evidence.Witnesses, WitnessWait: time.Duration(x.c.Export.WitnessWait), StampCertificates: stampRoots(stamper), Reserve: int64(x.c.Disk.Critical), Logs: x.r.Log})
 	if out.Export, err = x.beside(ctx, log, b, e, tell); err != nil {
 		return out, err
 	}

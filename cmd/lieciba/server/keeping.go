@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,7 +10,6 @@ import (
 
 	"lieciba"
 	"lieciba/cmd/lieciba/config"
-	"lieciba/storage"
 	"lieciba/storage/evidence/tsa"
 	"lieciba/storage/export"
 	"lieciba/storage/pressure"
@@ -32,7 +29,7 @@ type keeping struct {
 }
 
 func (s *Server) openKeeping(ctx context.Context) error {
-	stamper, roots, err := openStamper(s.cfg.Evidence.Stamp)
+	stamper, err := openStamper(s.cfg.Evidence.Stamp)
 	if err != nil {
 		return err
 	}
@@ -49,7 +46,7 @@ func (s *Server) openKeeping(ctx context.Context) error {
 		return err
 	}
 	s.keep.exporter = export.New(export.Config{Catalog: s.catalog, Media: s.media, Log: s.keep.sequencer,
-		Dir: ExportDir(s.cfg), Node: s.node, Tool: "lieciba " + s.version, Witnesses: s.cfg.Evidence.Witnesses, StampRoots: roots,
+		Dir: ExportDir(s.cfg), Node: s.node, Tool: "lieciba " + s.version, Witnesses: s.cfg.Evidence.Witnesses, StampCertificates: stampRoots(stamper),
 		WitnessWait: time.Duration(s.cfg.Export.WitnessWait), Reserve: int64(s.cfg.Disk.Low), Keep: time.Duration(s.cfg.Export.KeepDays) * 24 * time.Hour, Logs: s.log})
 	return s.openReaper(ctx)
 }
@@ -137,34 +134,26 @@ func ExportDir(c config.Config) string {
 	return filepath.Join(c.Data, "exports")
 }
 
-// openStamper returns nil without an authority; pins are the SHA-256 of its
-// roots' certificates, hex.
-func openStamper(c config.Stamp) (client *tsa.Client, pins []string, err error) {
+// openStamper returns nil without an authority.
+func openStamper(c config.Stamp) (*tsa.Client, error) {
 	if c.URL == "" {
-		return nil, nil, nil
+		return nil, nil
 	}
 	raw, err := os.ReadFile(c.Roots)
 	if err != nil {
-		return nil, nil, lieciba.Wrap(err, lieciba.CodeInvalid, "evidence.stamp.roots: %s cannot be read", c.Roots)
+		return nil, lieciba.Wrap(err, lieciba.CodeInvalid, "evidence.stamp.roots: %s cannot be read", c.Roots)
 	}
 	roots, err := tsa.ParseRoots(raw)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	client, err = tsa.New(tsa.Config{URL: c.URL, Roots: roots})
-	return client, pinsOf(roots), err
+	return tsa.New(tsa.Config{URL: c.URL, Roots: roots})
 }
 
-func pinsOf(roots []*x509.Certificate) []string {
-	var pins []string
-	for _, r := range roots {
-		sum := sha256.Sum256(r.Raw)
-		pins = append(pins, hex.EncodeToString(sum[:]))
+// stampRoots are the roots of an authority; none without one.
+func stampRoots(c *tsa.Client) []*x509.Certificate {
+	if c == nil {
+		return nil
 	}
-	return pins
-}
-
-// OpenMediaReader opens the media store for reading, also beside a server.
-func OpenMediaReader(ctx context.Context, c config.Config) (storage.Media, error) {
-	return openMedia(ctx, c, toRead)
+	return c.Roots()
 }
