@@ -40,8 +40,11 @@ func oldIDs() old {
 // seedOld fills a database of the first schema: gaps[2] is open, gaps[3] was removed.
 func seedOld(t *testing.T, db *sql.DB, o old) {
 	t.Helper()
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Commit()) }()
 	do := func(query string, args ...any) {
-		_, err := db.Exec(query, args...)
+		_, err := tx.Exec(query, args...)
 		require.NoError(t, err, query)
 	}
 	hash := make([]byte, 32)
