@@ -328,6 +328,13 @@ func testDeletionInSteps(t *testing.T, w *world) {
 		require.Equal(t, lieciba.SegmentDeleted, s.State)
 		require.Equal(t, segs[i].SHA256, s.SHA256, "hash outlives the bytes")
 	}
+	testDeletionRefuses(t, w, segs[0].ID)
+}
+
+// testDeletionRefuses asks for deletions that are not there, and for a segment
+// of another recording.
+func testDeletionRefuses(t *testing.T, w *world, others lieciba.SegmentID) {
+	t.Helper()
 	for _, err := range []error{
 		func() error { _, err := w.ClaimSegments(w.ctx, newID[lieciba.DeletionID](), 1); return err }(),
 		w.SegmentsDeleted(w.ctx, newID[lieciba.DeletionID](), nil),
@@ -343,7 +350,7 @@ func testDeletionInSteps(t *testing.T, w *world) {
 	require.NoError(t, w.seal(foreign))
 	theirs := newDeletion(foreign)
 	require.NoError(t, w.beginDeletion(theirs))
-	requireCode(t, w.SegmentsDeleted(w.ctx, theirs.ID, []lieciba.SegmentID{segs[0].ID}), lieciba.CodeConflict, "segments")
+	requireCode(t, w.SegmentsDeleted(w.ctx, theirs.ID, []lieciba.SegmentID{others}), lieciba.CodeConflict, "segments")
 }
 
 func testHoldStopsADeletion(t *testing.T, w *world) {
