@@ -7,8 +7,8 @@ import (
 	"lieciba/storage/durable"
 )
 
-// freeBytes is what the file system of dir has for this process.
-func freeBytes(dir string) (int64, error) {
+// FreeBytes is what the file system of dir has for this process, in bytes.
+func FreeBytes(dir string) (int64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, durable.Error(err)

@@ -50,6 +50,8 @@ type Catalog interface {
 type Log interface {
 	// Await waits until the object has its leaf in the log.
 	Await(ctx context.Context, kind lieciba.LeafKind, subject string) (lieciba.Leaf, error)
+	// Refresh makes Key the one that signs now, whoever changed it.
+	Refresh(ctx context.Context) error
 	// Key is the log's current key; nil before it is known.
 	Key() *evidence.Key
 	// Stamp makes sure that a checkpoint has a time stamp; CodeUnsupported without
@@ -105,7 +107,7 @@ func New(c Config) *Builder {
 	or(&c.Keep, 30*24*time.Hour)
 	or(&c.Interval, 10*time.Second)
 	if c.Free == nil {
-		c.Free = freeBytes
+		c.Free = FreeBytes
 	}
 	if c.Disk == nil {
 		c.Disk = durable.OS

@@ -118,7 +118,7 @@ func (c Config) faults() []fault {
 		{"webrtc.viewers", inRange(c.WebRTC.Viewers, 1, 100_000)},
 		{"catalog.url", storeURL(c.Catalog.URL, "sqlite", "postgres", "postgresql")},
 		{"media.url", storeURL(c.Media.URL, "file", "s3")},
-		{"media.reaper", storeURL(c.Media.Reaper, "file", "s3")},
+		{"media.reaper", storeURL(c.Media.Reaper, "s3")},
 		{"media.lock_days", inRange(c.Media.LockDays, 0, 36_500)},
 		{"record.before", atMost(c.Record.Before, time.Hour)},
 		{"record.after", atMost(c.Record.After, time.Hour)},

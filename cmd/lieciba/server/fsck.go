@@ -51,5 +51,7 @@ func checkOptions(c config.Config) (fsck.Options, error) {
 	return opt, nil
 }
 
-// dueAt is when the rules allowed a deletion.
-func dueAt(f lieciba.RetentionFacts, at time.Time) time.Time { return retention.Decide(f, at).DueAt }
+// dueAt is when the rules allowed a deletion that was decided at that instant.
+func dueAt(f lieciba.RetentionFacts, at time.Time) time.Time {
+	return retention.Decide(retention.AsOf(f, at), at).DueAt
+}

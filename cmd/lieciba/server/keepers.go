@@ -66,8 +66,14 @@ func plannedDeletion(row retention.Row) api.PlannedDeletion {
 	return p
 }
 
-// logKey is the verifier key that signs checkpoints now.
+// logKey is the verifier key that signs checkpoints now, also when another
+// process has just changed it.
 func (s *Server) logKey() string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.keep.sequencer.Refresh(ctx); err != nil {
+		s.log.Warn("whether the log's key was changed is not known", "err", err)
+	}
 	if k := s.keep.sequencer.Key(); k != nil {
 		return k.VerifierKey()
 	}

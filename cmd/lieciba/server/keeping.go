@@ -47,7 +47,7 @@ func (s *Server) openKeeping(ctx context.Context) error {
 	}
 	s.keep.exporter = export.New(export.Config{Catalog: s.catalog, Media: s.media, Log: s.keep.sequencer,
 		Dir: ExportDir(s.cfg), Node: s.node, Tool: "lieciba " + s.version, Witnesses: s.cfg.Evidence.Witnesses, StampCertificates: stampRoots(stamper),
-		WitnessWait: time.Duration(s.cfg.Export.WitnessWait), Reserve: int64(s.cfg.Disk.Low), Keep: time.Duration(s.cfg.Export.KeepDays) * 24 * time.Hour, Logs: s.log})
+		WitnessWait: time.Duration(s.cfg.Export.WitnessWait), Reserve: int64(s.cfg.Disk.Low), Free: s.freeForPackages, Keep: time.Duration(s.cfg.Export.KeepDays) * 24 * time.Hour, Logs: s.log})
 	return s.openReaper(ctx)
 }
 
@@ -65,6 +65,15 @@ func (s *Server) openDisks() error {
 	return nil
 }
 
+// freeForPackages is what a package may fill; none of it while a disk is low,
+// because recording comes first.
+func (s *Server) freeForPackages(dir string) (int64, error) {
+	if err := s.keep.disks.Allow(pressure.Background); err != nil {
+		return 0, err
+	}
+	return export.FreeBytes(dir)
+}
+
 // openReaper gives the reaper a store of its own if the configuration names an
 // account that may delete.
 func (s *Server) openReaper(ctx context.Context) error {
@@ -79,7 +88,7 @@ func (s *Server) openReaper(ctx context.Context) error {
 		s.later(media.Close)
 	}
 	s.keep.reaper = retention.New(retention.Config{Catalog: s.catalog, Media: media, Node: s.node,
-		Interval: time.Duration(s.cfg.Retention.Every), KeepDue: !s.cfg.Retention.Delete, Log: s.log})
+		Interval: time.Duration(s.cfg.Retention.Every), KeepDue: !s.cfg.Retention.Delete, NoDates: s.cfg.Media.LockDays == 0, Log: s.log})
 	return nil
 }
 
