@@ -68,6 +68,9 @@ func (x *building) read(name string) ([]byte, error) {
 // log's keys up to the one that signs now.
 func (x *building) keys(ctx context.Context) (evidence.Keys, error) {
 	k := evidence.Keys{Log: []string{}, Witnesses: []string{}, Stamps: []string{}}
+	if err := x.c.Log.Refresh(ctx); err != nil {
+		return k, err
+	}
 	key := x.c.Log.Key()
 	if key == nil {
 		return k, lieciba.Errorf(lieciba.CodeUnavailable, "the hash log has no signing key yet")

@@ -153,7 +153,7 @@ func (s *Sequencer) Keys(ctx context.Context) ([]evidence.KeyDetail, error) {
 
 // KeyLeaves is Keys with the leaves themselves, for proofs.
 func (s *Sequencer) KeyLeaves(ctx context.Context) (leaves []lieciba.Leaf, details []evidence.KeyDetail, err error) {
-	if err := s.Start(ctx); err != nil {
+	if err := s.Refresh(ctx); err != nil {
 		return nil, nil, err
 	}
 	return KeyLeaves(ctx, s.c.Catalog, s.Key().VerifierKey())

@@ -67,6 +67,35 @@ func TestRotateBesideARunningServer(t *testing.T) {
 	})
 }
 
+// TestKeyIsKnownWithoutALeaf: what the log's keys are must not wait for the next
+// fact; a witness that asked a server of yesterday's keys would raise its alarm.
+func TestKeyIsKnownWithoutALeaf(t *testing.T) {
+	onEach(t, func(t *testing.T, open func() catalog) {
+		c, path, ctx := open(), filepath.Join(t.TempDir(), "log.key"), t.Context()
+		idle := sequencer.New(sequencer.Config{Catalog: c, KeyFile: path})
+		require.NoError(t, idle.Start(ctx))
+		rotate := func() *evidence.Key {
+			shell := sequencer.New(sequencer.Config{Catalog: open(), KeyFile: path})
+			k, err := sequencer.RotateKeyFile(ctx, shell, "yearly")
+			require.NoError(t, err)
+			_, err = shell.Once(ctx) // nothing is left for the idle one
+			require.NoError(t, err)
+			return k
+		}
+		second := rotate()
+		keys, err := idle.Keys(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []any{2, second.VerifierKey()}, []any{len(keys), keys[len(keys)-1].Key})
+		third := rotate()
+		n, err := idle.Once(ctx)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		require.Equal(t, third.VerifierKey(), idle.Key().VerifierKey())
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, idle.Refresh(ctx), "the file is not needed while the key is the log's")
+	})
+}
+
 func TestRetiredKeySignsNoMore(t *testing.T) {
 	onEach(t, func(t *testing.T, open func() catalog) {
 		c, first, second := open(), newKey(t), newKey(t)

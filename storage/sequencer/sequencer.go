@@ -204,7 +204,7 @@ func (s *Sequencer) Once(ctx context.Context) (n int, err error) {
 	s.stats.Staged, s.stats.Oldest = staged, oldest
 	s.mu.Unlock()
 	if staged == 0 {
-		return 0, nil
+		return 0, s.refresh(ctx)
 	}
 	n, err = s.drain(ctx)
 	if !errors.Is(err, errOtherKey) {
@@ -292,6 +292,32 @@ func (s *Sequencer) reload(ctx context.Context) error {
 	s.use(key)
 	s.c.Log.InfoContext(ctx, "the hash log is signed by another key from now on", "fingerprint", key.Fingerprint())
 	return nil
+}
+
+// Refresh makes Key the one that signs now, after a rotation by another process.
+// A key that this machine does not have is CodeConflict, as for Start.
+func (s *Sequencer) Refresh(ctx context.Context) error {
+	release, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	return s.refresh(ctx)
+}
+
+func (s *Sequencer) refresh(ctx context.Context) error {
+	head, err := s.c.Catalog.NewestCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	err = checkCurrent(head, s.Key())
+	if !errors.Is(err, errOtherKey) {
+		return err
+	}
+	return s.reload(ctx)
 }
 
 // Await pokes and waits until the object has its leaf in the log, whichever

@@ -108,6 +108,8 @@ func (h *house) Await(ctx context.Context, kind lieciba.LeafKind, subject string
 	return h.log.Await(ctx, kind, subject)
 }
 
+func (h *house) Refresh(ctx context.Context) error { return h.log.Refresh(ctx) }
+
 func (h *house) Key() *evidence.Key { return h.log.Key() }
 
 func (h *house) Stamp(ctx context.Context, size int64) ([]lieciba.TimeStamp, error) {
