@@ -165,6 +165,7 @@ type Config struct {
 	Refresh Refresher
 	Secrets Secrets
 
+	Spare     func() error  // CodeFull while disks are too full for work that can wait; nil: they never are
 	Exporter  Exporter      // nil: this node builds no packages
 	Checker   Checker       // nil: the log cannot be checked from here
 	Retention Retention     // nil: this node deletes nothing
@@ -234,6 +235,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Stats == nil {
 		c.Stats = func() Stats { return Stats{} }
+	}
+	if c.Spare == nil {
+		c.Spare = func() error { return nil }
 	}
 	if c.LogKey == nil {
 		c.LogKey = func() string { return "" }

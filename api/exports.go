@@ -116,17 +116,13 @@ func (in newExport) check() (clip lieciba.Interval, err error) {
 	return clip, nil
 }
 
-// pressureRefuses is the level of EvidenceStats.DiskPressure from which on a
-// package has to wait.
-const pressureRefuses = 2
-
 // createExport stores a request for a package; the exporter works it off.
 func (s *Server) createExport(c *call, x lieciba.ExamSession) error {
 	if s.cfg.Exporter == nil {
 		return notHere("evidence packages are not built")
 	}
-	if s.cfg.Stats().Evidence.DiskPressure >= pressureRefuses {
-		return lieciba.Errorf(lieciba.CodeFull, "the disk of this server is nearly full and recording comes first: ask again when space was made")
+	if err := s.cfg.Spare(); err != nil {
+		return err
 	}
 	var in newExport
 	if err := c.read(&in); err != nil {

@@ -107,16 +107,14 @@ func TestPackageRequestsAreChecked(t *testing.T) {
 
 // What is asked for when the disk is nearly full waits; recording does not.
 func TestPackagesWaitForTheDisk(t *testing.T) {
-	pressure := 1
-	w := newWorld(t, func(c *Config) {
-		c.Stats = func() Stats { return Stats{Evidence: EvidenceStats{DiskPressure: pressure}} }
-	})
+	var full error
+	w := newWorld(t, func(c *Config) { c.Spare = func() error { return full } })
 	x, _ := w.sealed(w.own)
 	ask := func() answer {
 		return w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/exports", map[string]any{"purpose": "appeal", "recipient_name": "court"})
 	}
 	ask().want(202)
-	pressure = 2
+	full = lieciba.Errorf(lieciba.CodeFull, "the disk is nearly full")
 	ask().refused(507, "full", "")
 }
 

@@ -33,7 +33,7 @@ type EvidenceStats struct {
 	ExportsOpen     int           // packages that are asked for and not built
 	RetentionDue    int           // recordings that may be deleted now
 	RetentionAlarms int           // recordings that a person must look at
-	DiskPressure    int           // 0: none, 1: alarm, 2: new low-priority work is refused
+	DiskPressure    int           // 0: none, 1: low, no package is built; 2: critical
 }
 
 // CameraStats is one camera's part of Stats.

@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"lieciba"
 	"lieciba/api"
 	"lieciba/cmd/lieciba/config"
 	"lieciba/recorder"
-	"lieciba/storage/fsck"
 	"lieciba/viewer"
 )
 
@@ -59,24 +57,4 @@ func Discover(ctx context.Context, c config.Config, r api.DiscoverRequest, found
 	p := newProber(c)
 	defer p.clients.Close()
 	return p.Discover(ctx, r, found)
-}
-
-// Fsck proves the invariants on the stores that a configuration names, also
-// beside the server that uses them.
-func Fsck(ctx context.Context, c config.Config, quick bool, progress func(fsck.Progress)) (r fsck.Report, err error) {
-	cat, err := OpenCatalog(ctx, c)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, cat.Close()) }()
-	media, err := openMedia(ctx, c, toRead)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, media.Close()) }()
-	node, err := nodeID(c.Data)
-	if err != nil {
-		return r, err
-	}
-	return fsck.Check(ctx, cat, media, fsck.Options{SpoolDir: spoolDir(c), Node: node, Quick: quick, Progress: progress})
 }

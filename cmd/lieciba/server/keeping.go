@@ -65,10 +65,13 @@ func (s *Server) openDisks() error {
 	return nil
 }
 
+// spare refuses work that can wait while a disk is low.
+func (s *Server) spare() error { return s.keep.disks.Allow(pressure.Background) }
+
 // freeForPackages is what a package may fill; none of it while a disk is low,
 // because recording comes first.
 func (s *Server) freeForPackages(dir string) (int64, error) {
-	if err := s.keep.disks.Allow(pressure.Background); err != nil {
+	if err := s.spare(); err != nil {
 		return 0, err
 	}
 	return export.FreeBytes(dir)

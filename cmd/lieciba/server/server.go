@@ -129,7 +129,7 @@ func (s *Server) openAPI() error {
 	var err error
 	s.api, err = api.New(api.Config{Catalog: s.catalog, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
-		Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey,
+		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey,
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
 		SecureCookie: s.cfg.HTTP.SecureCookie || s.cfg.HTTP.Certificate != "",
 		IdleTimeout:  time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log})
