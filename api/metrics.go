@@ -84,7 +84,7 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		exportsOpen:     node("exports_open", "Evidence packages that are asked for and not built."),
 		retentionDue:    node("retention_due", "Recordings that may be deleted now."),
 		retentionAlarms: node("retention_alarms", "Recordings whose retention a person must look at."),
-		diskPressure:    node("disk_pressure_level", "0: none, 1: alarm, 2: new low-priority work is refused."),
+		diskPressure:    node("disk_pressure_level", "0: none; 1: low, no package is built; 2: critical."),
 	}
 }
 
