@@ -11,6 +11,7 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/digitorus/pkcs7"
@@ -97,7 +98,12 @@ func PinnedRoots(pins []string, certificates ...[]byte) []*x509.Certificate {
 	return out
 }
 
+// oneParser guards the parser of CMS, which counts its depth in a global.
+var oneParser sync.Mutex
+
 func checkStamp(response, note []byte, roots []*x509.Certificate) (s Stamped, nonce *big.Int, err error) {
+	oneParser.Lock()
+	defer oneParser.Unlock()
 	defer func() {
 		if recover() != nil { // the parsers below are not ours, and the bytes are anybody's
 			s, nonce, err = Stamped{}, nil, errStampMalformed

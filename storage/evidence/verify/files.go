@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"hash/crc32"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage/evidence"
+	"lieciba/storage/segment"
 )
 
 const (
@@ -185,7 +187,7 @@ func (f *file) hash(stop func() error, report func(int64)) error {
 			crc = crc32.Update(crc, crc32.IEEETable, b)
 		}
 		if at == 0 && segment {
-			f.head = append([]byte(nil), b[:min(len(b), maxHead)]...)
+			f.keepHead(b[:min(len(b), maxHead)])
 		}
 		at += int64(len(b))
 		report(int64(len(b)))
@@ -196,6 +198,15 @@ func (f *file) hash(stop func() error, report func(int64)) error {
 		return lieciba.Errorf(lieciba.CodeCorrupt, "the content of %s does not have the CRC-32 that stands behind it", f.name)
 	}
 	return nil
+}
+
+// keepHead keeps the head alone of a segment's first bytes.
+func (f *file) keepHead(b []byte) {
+	in, err := segment.ParseInit(b)
+	if err == nil {
+		f.head = bytes.Clone(b[:in.Size])
+	}
+	f.headErr = err
 }
 
 // compare judges one file of the manifest.

@@ -13,6 +13,10 @@ import (
 
 // checkIdentity holds what a segment's own head says against the manifest.
 func (c *check) checkIdentity(f *file, s evidence.SegmentDetail) {
+	if f.headErr != nil {
+		c.add(c.ofSegment(find(CodeIdentity, why(f.headErr)), s))
+		return
+	}
 	in, err := segment.ParseInit(f.head)
 	if err != nil {
 		c.add(c.ofSegment(find(CodeIdentity, why(err)), s))

@@ -35,9 +35,10 @@ type file struct {
 	entry *zipfile.Entry // its CRC-32 is to be right too
 	open  func() (io.ReaderAt, io.Closer, error)
 
-	sum   [32]byte // after it was hashed
-	head  []byte   // of a segment
-	tried bool
+	sum     [32]byte // after it was hashed
+	head    []byte   // ftyp and moov of a segment
+	headErr error    // why they do not parse
+	tried   bool
 }
 
 func (s *source) close() error {
