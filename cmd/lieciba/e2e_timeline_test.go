@@ -76,7 +76,7 @@ func (h *house) complete(id lieciba.SessionID, n int) []recording {
 	until(h.t, "all recordings are complete", 2*patience, func() bool {
 		list = h.timeline(id).Recordings
 		for _, r := range list {
-			if r.State != lieciba.RecordingComplete {
+			if r.State != lieciba.RecordingComplete && r.State != lieciba.RecordingSealed { // it may be sealed by the next look
 				return false
 			}
 		}

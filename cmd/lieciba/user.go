@@ -54,10 +54,10 @@ func (c userAddCmd) Run(env environment) error {
 		now := lieciba.Micro(time.Now())
 		u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: login, Name: c.Name,
 			PasswordHash: hash, Roles: roles, SiteIDs: sites, CreatedAt: now}
-		if err := cat.PutUser(env.ctx, u); err != nil {
+		if err := actShell(env.ctx, cat, "add_user", "user:"+string(u.ID), func(ctx context.Context) error { return cat.PutUser(ctx, u) }); err != nil {
 			return err
 		}
-		return errors.Join(auditShell(env.ctx, cat, "add_user", "user:"+string(u.ID)), tell(env, "added "+login, made))
+		return tell(env, "added "+login, made)
 	})
 }
 
@@ -67,10 +67,9 @@ type userPasswordCmd struct {
 }
 
 func (c userPasswordCmd) Run(env environment) error {
-	return changeUser(env, c.configFlag, c.Login, "set_password", func(u *lieciba.User) (string, error) {
+	return changeUser(env, c.configFlag, c.Login, "set_password", func() (func(u *lieciba.User), string, error) {
 		hash, made, err := readPassword(env)
-		u.PasswordHash = hash
-		return made, err
+		return func(u *lieciba.User) { u.PasswordHash = hash }, made, err
 	})
 }
 
@@ -80,29 +79,37 @@ type userDisableCmd struct {
 }
 
 func (c userDisableCmd) Run(env environment) error {
-	return changeUser(env, c.configFlag, c.Login, "disable_user", func(u *lieciba.User) (string, error) {
-		u.Disabled = true
-		return "", nil
+	return changeUser(env, c.configFlag, c.Login, "disable_user", func() (func(u *lieciba.User), string, error) {
+		return func(u *lieciba.User) { u.Disabled = true }, "", nil
 	})
 }
 
-func changeUser(env environment, f configFlag, login, act string, change func(*lieciba.User) (made string, err error)) error {
+// changeUser changes an account as it stands then, ends its sign-ins and records
+// both, all in one transaction. prepare asks what is to be changed before that.
+func changeUser(env environment, f configFlag, login, act string, prepare func() (change func(*lieciba.User), made string, err error)) error {
 	return withCatalog(env, f, func(cat storage.Catalog) error {
-		u, err := cat.UserByLogin(env.ctx, strings.ToLower(login))
+		known, err := cat.UserByLogin(env.ctx, strings.ToLower(login))
 		if err != nil {
 			return err
 		}
-		made, err := change(&u)
+		change, made, err := prepare()
 		if err != nil {
 			return err
 		}
-		if err := cat.PutUser(env.ctx, u); err != nil {
+		if err := actShell(env.ctx, cat, act, "user:"+string(known.ID), func(ctx context.Context) error {
+			u, err := cat.User(ctx, known.ID) // again: it may have been closed while the password was typed
+			if err != nil {
+				return err
+			}
+			change(&u)
+			if err := cat.PutUser(ctx, u); err != nil {
+				return err
+			}
+			return cat.DeleteSignIns(ctx, u.ID, time.Now())
+		}); err != nil {
 			return err
 		}
-		if err := cat.DeleteSignIns(env.ctx, u.ID, time.Now()); err != nil {
-			return err
-		}
-		return errors.Join(auditShell(env.ctx, cat, act, "user:"+string(u.ID)), tell(env, "changed "+u.Login, made))
+		return tell(env, "changed "+known.Login, made)
 	})
 }
 
@@ -134,7 +141,7 @@ type tokenCmd struct {
 type tokenAddCmd struct {
 	configFlag
 	Name string        `arg:"" help:"Name of the machine; sessions that it pushes carry it as their source."`
-	Role []string      `required:"" help:"citizenship or monitoring; may be repeated."`
+	Role []string      `required:"" help:"citizenship, monitoring or witness; may be repeated."`
 	Site []string      `help:"Code of a site; may be repeated."`
 	For  time.Duration `default:"8760h" help:"How long it is valid."`
 }
@@ -149,10 +156,12 @@ func (c tokenAddCmd) Run(env environment) error {
 			return lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit, and not %s", lieciba.SourceAdHoc)
 		}
 		token, t := api.NewClientToken(c.Name, roles, sites, time.Now(), c.For)
-		if err := cat.PutClientToken(env.ctx, t); err != nil {
+		if err := actShell(env.ctx, cat, "add_client_token", "client_token:"+string(t.ID), func(ctx context.Context) error {
+			return cat.PutClientToken(ctx, t)
+		}); err != nil {
 			return err
 		}
-		return errors.Join(auditShell(env.ctx, cat, "add_client_token", "client_token:"+string(t.ID)), tell(env, token, ""))
+		return tell(env, token, "")
 	})
 }
 
@@ -222,9 +231,10 @@ func tell(env environment, what, made string) error {
 	return err
 }
 
-// auditShell records what an operator did at the machine itself.
-func auditShell(ctx context.Context, cat storage.Catalog, act, object string) error {
+// actShell does what an operator asked for at the machine itself and records it,
+// in one transaction.
+func actShell(ctx context.Context, cat storage.Catalog, act, object string, do func(ctx context.Context) error) error {
 	now := lieciba.Micro(time.Now())
-	return cat.AppendAudit(ctx, lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now,
-		Who: "shell", WhoID: "shell", Act: act, Object: object, Outcome: "ok"})
+	return cat.Act(ctx, &lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now,
+		Who: "shell", WhoID: "shell", Act: act, Object: object, Outcome: "ok"}, do)
 }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+	"lieciba/storage"
+	"lieciba/storage/sqlite"
+)
+
+// TestNoAccountWithoutATrace: what is done at the shell and its audit entry are
+// one transaction; a store that takes no entry gets no account either.
+func TestNoAccountWithoutATrace(t *testing.T) {
+	t.Parallel()
+	dir, ctx := t.TempDir(), t.Context()
+	conf, path := filepath.Join(t.TempDir(), "c.yaml"), filepath.Join(dir, "catalog.db")
+	require.NoError(t, os.WriteFile(conf, []byte("data: "+dir+"\n"), 0o600))
+	at := func(args ...string) (int, string) {
+		code, _, errs := command(t, nil, "garsa parole 12345\n", append(args, "-c", conf)...)
+		return code, errs
+	}
+	code, errs := at("user", "add", "anna", "--role", "admin")
+	require.Zero(t, code, errs)
+	cat, err := sqlite.Open(ctx, path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cat.Close()) })
+	anna, err := cat.UserByLogin(ctx, "anna")
+	require.NoError(t, err)
+	in := lieciba.SignIn{TokenHash: [32]byte{1}, UserID: anna.ID, CreatedAt: anna.CreatedAt, SeenAt: anna.CreatedAt, ExpiresAt: time.Now().Add(time.Hour)}
+	require.NoError(t, cat.PutSignIn(ctx, in))
+
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(ctx, `CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END`)
+	require.NoError(t, err)
+	changes := [][]string{{"user", "add", "berta", "--role", "admin"}, {"user", "password", "anna"}, {"user", "disable", "anna"},
+		{"token", "add", "citizenship", "--role", "citizenship"}}
+	for _, args := range changes {
+		code, _ := at(args...)
+		require.Equal(t, 1, code, "%v", args)
+	}
+	users, err := cat.ListUsers(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []lieciba.User{anna}, users)
+	tokens, err := cat.ListClientTokens(ctx)
+	require.NoError(t, err)
+	require.Empty(t, tokens)
+	_, err = cat.SignIn(ctx, in.TokenHash)
+	require.NoError(t, err, "and nobody was signed out")
+
+	_, err = db.ExecContext(ctx, `DROP TRIGGER full`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	for _, args := range changes {
+		code, errs := at(args...)
+		require.Zero(t, code, "%v: %s", args, errs)
+	}
+	_, err = cat.SignIn(ctx, in.TokenHash)
+	require.Equal(t, lieciba.CodeNotFound, lieciba.CodeOf(err))
+	entries, err := cat.ListAudit(ctx, storage.AuditFilter{WhoID: "shell"})
+	require.NoError(t, err)
+	var acts []string
+	for _, e := range entries {
+		acts = append(acts, e.Act)
+	}
+	require.Equal(t, []string{"add_client_token", "disable_user", "set_password", "add_user", "add_user"}, acts)
+	now, err := cat.User(ctx, anna.ID)
+	require.NoError(t, err)
+	require.True(t, now.Disabled)
+	require.NotEqual(t, anna.PasswordHash, now.PasswordHash)
+}
