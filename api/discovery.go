@@ -113,7 +113,7 @@ func (d *discoveries) start(prober Prober, r DiscoverRequest, clock func() time.
 		return nil, err
 	}
 	d.jobs.Go(func() {
-		err := prober.Discover(d.ctx, r, func(f Found) { d.add(job, f) })
+		err := lieciba.Guard("the search for cameras", func() error { return prober.Discover(d.ctx, r, func(f Found) { d.add(job, f) }) })
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		job.err, job.ended = err, clock()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -112,10 +113,14 @@ func (l *logChecks) start(checker Checker, by string, clock func() time.Time, ad
 		return err
 	}
 	l.jobs.Go(func() {
-		result, err := checker.CheckLog(l.ctx, func(done, total int64) {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			job.done, job.total = done, total
+		var result LogCheck
+		err := lieciba.Guard("the check of the log", func() (err error) {
+			result, err = checker.CheckLog(l.ctx, func(done, total int64) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				job.done, job.total = done, total
+			})
+			return err
 		})
 		then(result, err)
 		l.mu.Lock()
@@ -170,7 +175,7 @@ func checkDetail(r LogCheck) string {
 	}
 	const room = 800 // bytes
 	if len(first) > room {
-		first = first[:room] + "…"
+		first = strings.ToValidUTF8(first[:room], "") + "…"
 	}
 	return "check of the log: broken first at " + first
 }

@@ -33,7 +33,7 @@ func (b *Builder) Build(ctx context.Context, e lieciba.Export, tell Progress) (l
 	if err != nil {
 		return e, err
 	}
-	err = b.build(ctx, &e, tell)
+	err = lieciba.Guard("the package of export "+string(e.ID), func() error { return b.build(ctx, &e, tell) })
 	if err != nil {
 		err = errors.Join(err, b.failed(ctx, &e, err))
 	} else if tell != nil {
@@ -71,7 +71,7 @@ type building struct {
 	buf     []byte
 }
 
-func (b *Builder) build(ctx context.Context, e *lieciba.Export, tell Progress) error {
+func (b *Builder) build(ctx context.Context, e *lieciba.Export, tell Progress) (err error) {
 	e.State, e.Error, e.DoneBytes = lieciba.ExportBuilding, "", 0
 	if done, err := b.finished(ctx, e); done || err != nil {
 		return err
@@ -92,8 +92,8 @@ func (b *Builder) build(ctx context.Context, e *lieciba.Export, tell Progress) e
 	if x.zip, err = zipfile.OpenFile(b.c.Disk, x.path(partName)); err != nil {
 		return err
 	}
-	err = x.run(ctx)
-	return errors.Join(err, x.zip.Close())
+	defer func() { err = errors.Join(err, x.zip.Close()) }()
+	return x.run(ctx)
 }
 
 func (x *building) path(name string) string { return filepath.Join(x.folder(x.e.ID), name) }

@@ -20,7 +20,7 @@ func (p *pass) releaseHolds(ctx context.Context) {
 		if !overdue(h, p.cfg.Clock()) {
 			continue
 		}
-		if err := p.release(ctx, h); err != nil {
+		if err := lieciba.Guard("the release of hold "+string(h.ID), func() error { return p.release(ctx, h) }); err != nil {
 			p.errs = append(p.errs, err)
 		}
 		if len(p.errs) >= maxErrors {

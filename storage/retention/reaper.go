@@ -177,7 +177,7 @@ func (p *pass) run(ctx context.Context) error {
 	}
 	err = p.cfg.Catalog.ScanRecordings(ctx, "", func(rec lieciba.Recording) error {
 		p.report.Scanned++
-		if err := p.recording(ctx, rec); err != nil {
+		if err := lieciba.Guard("retention of recording "+string(rec.ID), func() error { return p.recording(ctx, rec) }); err != nil {
 			p.errs = append(p.errs, err)
 			p.alarm(rec, Alarm{AlarmFailed, "a step of retention failed for recording " + string(rec.ID) + ": it is repeated; " + plain(err)})
 		}

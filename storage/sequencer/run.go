@@ -15,11 +15,13 @@ const attempt = 30 * time.Second
 // Interval, with at least Rest between two checkpoints. It returns nil. Errors
 // are logged when they begin and when they end, and stand in Stats.
 func (s *Sequencer) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
 	var stamps sync.WaitGroup
 	if s.c.Stamper != nil {
 		stamps.Go(func() { s.stampAll(ctx) })
 	}
 	defer stamps.Wait()
+	defer cancel()
 	tick := time.NewTicker(s.c.Interval)
 	defer tick.Stop()
 	rest := time.NewTimer(0)
@@ -71,7 +73,7 @@ func (s *Sequencer) stampAll(ctx context.Context) {
 	failing := false
 	for {
 		wait := s.c.StampEvery
-		err := s.stampNewest(ctx)
+		err := lieciba.Guard("time stamps", func() error { return s.stampNewest(ctx) })
 		if ctx.Err() != nil {
 			return
 		}

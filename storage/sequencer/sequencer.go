@@ -143,7 +143,9 @@ func (s *Sequencer) Start(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	return s.start(ctx)
+	err = s.start(ctx)
+	s.note(err)
+	return err
 }
 
 func (s *Sequencer) start(ctx context.Context) error {
@@ -192,7 +194,15 @@ func (s *Sequencer) Once(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	defer release()
-	defer func() { s.note(err) }()
+	err = lieciba.Guard("the hash log", func() error {
+		n, err = s.sequence(ctx)
+		return err
+	})
+	s.note(err)
+	return n, err
+}
+
+func (s *Sequencer) sequence(ctx context.Context) (n int, err error) {
 	if err := s.start(ctx); err != nil {
 		return 0, err
 	}
