@@ -162,6 +162,16 @@ func (c *call) record(e *lieciba.AuditEntry, do func(ctx context.Context) error)
 	return c.server.cfg.Catalog.Act(ctx, e, do)
 }
 
+// recordNew is record for what may add a row: when another node has just stored
+// one of the same name, do runs once more and finds it.
+func (c *call) recordNew(e *lieciba.AuditEntry, do func(ctx context.Context) error) error {
+	err := c.record(e, do)
+	if lieciba.CodeOf(err) == lieciba.CodeConflict {
+		err = c.record(e, do)
+	}
+	return err
+}
+
 // appendAudit records what changes nothing in the catalogue: a refusal, a look.
 // The entry is written also when the caller has hung up by now: nobody avoids a
 // trace by leaving in time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"lieciba"
@@ -148,6 +149,9 @@ func (s *Server) auditSearch(c *call) (q auditSearch, err error) {
 	}{{"who", &q.name}, {"act", &q.Act}, {"text", &q.text}} {
 		if *p.to = c.gin.Query(p.name); len(*p.to) > 200 || !utf8.ValidString(*p.to) {
 			return q, lieciba.Invalid(p.name, "must have at most 200 bytes of text")
+		}
+		if strings.ContainsFunc(*p.to, unicode.IsControl) {
+			return q, lieciba.Invalid(p.name, "must not hold line breaks or other control characters")
 		}
 	}
 	q.name, q.text = strings.ToLower(q.name), strings.ToLower(q.text)

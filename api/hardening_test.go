@@ -369,7 +369,7 @@ func TestAuditIsReadInPages(t *testing.T) {
 	require.Len(t, w.as("security", "GET", "/v1/audit?camera="+string(w.own.camera.ID)+"&from=2026-11-18T00:00:00Z", nil).items(), 5)
 	require.Empty(t, w.as("security", "GET", "/v1/audit?session="+string(w.foreign.session.ID), nil).items())
 	for query, field := range map[string]string{"camera=1": "camera", "session=../x": "session", "to=x": "to", "outcome=fine": "outcome",
-		"who=" + strings.Repeat("x", 201): "who", "text=%ff": "text", "session_id=x": "session_id", "Act=x": "Act"} {
+		"who=" + strings.Repeat("x", 201): "who", "text=%ff": "text", "text=%00": "text", "who=a%0ab": "who", "act=%1b": "act", "session_id=x": "session_id", "Act=x": "Act"} {
 		w.badly("security", "GET", "/v1/audit?"+query, nil).refused(400, "invalid", field)
 	}
 }

@@ -143,7 +143,7 @@ func (s *Server) putSite(c *call) error {
 	var created bool
 	e := c.entry(string(lieciba.ActManageSites), target{what: "site"})
 	e.Detail = "site " + code + " is " + string(in.State)
-	if err := c.record(&e, func(ctx context.Context) error {
+	if err := c.recordNew(&e, func(ctx context.Context) error {
 		all, err := s.cfg.Catalog.ListSites(ctx)
 		if err != nil {
 			return err
@@ -200,7 +200,7 @@ func (s *Server) putRoom(c *call, in roomChange) error {
 	var created bool
 	e := c.entry(string(lieciba.ActManageSites), target{what: "room"})
 	e.Detail = "room " + in.code + " is " + string(in.State)
-	if err := c.record(&e, func(ctx context.Context) (err error) {
+	if err := c.recordNew(&e, func(ctx context.Context) (err error) {
 		room, err = s.cfg.Catalog.RoomByCode(ctx, in.code)
 		created = lieciba.CodeOf(err) == lieciba.CodeNotFound
 		switch {

@@ -162,7 +162,7 @@ func (s *Server) draftPolicy(c *call) error {
 	p.DraftedBy, p.DraftedByID, p.DraftedAt = c.who.Name, c.who.ID, lieciba.Micro(c.now)
 	var all []lieciba.RetentionPolicy
 	e := c.entry(string(lieciba.ActDraftPolicy), policyTarget(p.ID))
-	if err := c.record(&e, func(ctx context.Context) (err error) {
+	if err := c.recordNew(&e, func(ctx context.Context) (err error) {
 		if all, err = s.cfg.Catalog.Policies(ctx); err != nil {
 			return err
 		}

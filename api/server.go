@@ -25,7 +25,6 @@ type Server struct {
 	passwords   passwordWork
 	signIns     sync.Mutex // a touched sign-in must not come back after its end
 	cameraEdits sync.Mutex // read, change, write of one camera row
-	adHoc       sync.Mutex // look whether a room is free, then start there
 	discoveries *discoveries
 	viewings    viewings
 	downloads   downloads

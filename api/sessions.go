@@ -181,12 +181,12 @@ func (s *Server) pushedRoom(ctx context.Context, p sessionPush) (lieciba.Room, e
 }
 
 func (s *Server) pushSession(c *call, p sessionPush) error {
-	return s.applyDocument(c, lieciba.ActPushSession, p)
+	return s.applyDocument(c, lieciba.ActPushSession, p, func(context.Context) error { return nil })
 }
 
 // applyDocument stores what a document makes of a session, with its audit entry
-// in the same transaction.
-func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush) error {
+// in the same transaction, which begins with first.
+func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush, first func(ctx context.Context) error) error {
 	var stored lieciba.ExamSession
 	var change lieciba.SessionChange
 	entry := c.entry(string(act), target{what: "exam_session", id: p.key.ExternalID})
@@ -205,6 +205,9 @@ func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush) error {
 		return &next, nil
 	}
 	if err := c.record(&entry, func(ctx context.Context) error {
+		if err := first(ctx); err != nil {
+			return err
+		}
 		return s.cfg.Catalog.ChangeSession(ctx, p.key, decide, nil)
 	}); err != nil {
 		return err
@@ -270,20 +273,33 @@ func (s *Server) adHocRequest(c *call) (sessionPush, target, error) {
 }
 
 // startSession starts a session by hand, unless the room has one now: a second
-// press of the button must not make a second one.
+// press of the button must not make a second one, on whichever node it arrives.
 func (s *Server) startSession(c *call, p sessionPush) error {
-	s.adHoc.Lock()
-	defer s.adHoc.Unlock()
-	now := lieciba.Micro(c.now) // the other press may have come later, and been first here
-	running, err := s.cfg.Catalog.ListSessions(c.ctx(), storage.SessionFilter{RoomID: p.room.ID,
+	return s.applyDocument(c, lieciba.ActStartSession, p, func(ctx context.Context) error { return s.roomIsFree(ctx, c, p) })
+}
+
+// roomIsFree holds the room's row until the act ends, so that who starts a
+// session there looks and starts alone.
+func (s *Server) roomIsFree(ctx context.Context, c *call, p sessionPush) error {
+	if _, err := s.cfg.Catalog.Room(ctx, p.room.ID); err != nil {
+		return err
+	}
+	started := lieciba.Micro(s.cfg.Now()) // the other press may have come later, and been first here
+	list, err := s.cfg.Catalog.ListSessions(ctx, storage.SessionFilter{RoomID: p.room.ID,
 		States: []lieciba.SessionState{lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning},
-		Span:   lieciba.Interval{From: now, To: lieciba.Micro(s.cfg.Now()).Add(time.Microsecond)}, Limit: 1})
+		Span:   lieciba.Interval{From: lieciba.Micro(c.now), To: started.Add(skew)}, Limit: 1000})
 	if err != nil {
 		return err
 	}
-	if len(running) > 0 {
-		return &lieciba.Error{Code: lieciba.CodeConflict, Field: "room", Message: "this room has session " +
-			running[0].ExternalID + " until " + running[0].EndsAt.In(lieciba.Riga).Format("15:04")}
+	for _, x := range list {
+		if x.Source == lieciba.SourceAdHoc || !x.StartsAt.After(started) {
+			return &lieciba.Error{Code: lieciba.CodeConflict, Field: "room", Message: "this room has session " +
+				x.ExternalID + " until " + x.EndsAt.In(lieciba.Riga).Format("15:04")}
+		}
 	}
-	return s.applyDocument(c, lieciba.ActStartSession, p)
+	return nil
 }
+
+// skew bounds how far another node's clock is believed to be ahead: a session
+// that was started by hand there may begin later than now.
+const skew = time.Minute

@@ -234,7 +234,10 @@ func (s *Server) startSignIn(c *call, u lieciba.User) error {
 	s.signIns.Lock()
 	defer s.signIns.Unlock()
 	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
-	if err := c.record(&e, func(ctx context.Context) error {
+	err := c.record(&e, func(ctx context.Context) error {
+		if err := s.unchanged(ctx, u); err != nil {
+			return err
+		}
 		if noCookie == nil {
 			if err := s.cfg.Catalog.DeleteSignIn(ctx, sha256.Sum256([]byte(old.Value))); err != nil {
 				return err
@@ -244,11 +247,34 @@ func (s *Server) startSignIn(c *call, u lieciba.User) error {
 			return err
 		}
 		return s.cfg.Catalog.PutSignIn(ctx, in)
-	}); err != nil {
+	})
+	if errors.Is(err, errAccountChanged) {
+		c.user = nil
+		return errors.Join(s.auditSignInRefused(c, u), errWrongPassword())
+	}
+	if err != nil {
 		return err
 	}
 	s.setCookie(c, plain, 0)
 	return c.ok(meOf(c))
+}
+
+// errAccountChanged marks an account that is not the one that was judged.
+var errAccountChanged = errors.New("the account was changed meanwhile")
+
+// unchanged holds the account until the act ends and expects that nobody has
+// closed it or changed its password since the password was judged.
+func (s *Server) unchanged(ctx context.Context, judged lieciba.User) error {
+	now, err := s.cfg.Catalog.User(ctx, judged.ID)
+	switch {
+	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
+		return errAccountChanged
+	case err != nil:
+		return err
+	case now.Disabled || now.PasswordHash != judged.PasswordHash:
+		return errAccountChanged
+	}
+	return nil
 }
 
 func (s *Server) setCookie(c *call, value string, maxAge int) {
