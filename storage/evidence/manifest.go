@@ -16,6 +16,16 @@ type RecordingManifest struct {
 	Gaps      []GapDetail         `json:"gaps"`     // by time
 	RecordedU int64               `json:"recorded_us"`
 	MissingU  int64               `json:"missing_us"` // declared by gaps
+
+	// SessionRecordings are all recordings of the session, this one too, by ID: so
+	// each seal tells which others there are, and none can be left out unseen.
+	SessionRecordings []RecordingRef `json:"session_recordings"`
+}
+
+// RecordingRef names a recording and whose it is.
+type RecordingRef struct {
+	ID       lieciba.RecordingID `json:"id"`
+	CameraID lieciba.CameraID    `json:"camera_id"`
 }
 
 // The names and versions of the formats.
@@ -56,6 +66,7 @@ type Manifest struct {
 	Recipient  string              `json:"recipient"`
 	Session    SessionManifest     `json:"session"`
 	Recordings []RecordingManifest `json:"recordings"`
+	LeftOut    []LeftOutManifest   `json:"left_out"` // recordings of the session that were not asked for, by ID
 	Runs       []RunManifest       `json:"runs"`
 	Events     []EventManifest     `json:"events"`
 	Holds      []HoldDetail        `json:"holds"`
@@ -84,6 +95,13 @@ type PartManifest struct {
 	StartsAt Time             `json:"starts_at"`
 	EndsAt   Time             `json:"ends_at"`
 	Sound    bool             `json:"sound"`
+}
+
+// LeftOutManifest is a recording of the session that the package does not hold,
+// because not all cameras were asked for.
+type LeftOutManifest struct {
+	RecordingRef
+	Camera string `json:"camera"` // its name
 }
 
 // RunManifest is one uninterrupted connection to a camera.

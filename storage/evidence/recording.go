@@ -11,6 +11,8 @@ import (
 // BuildRecording makes the manifest that a seal closes. It is pure; neither list
 // need be sorted, neither is changed.
 //
+// It names no other recording of the session: that is for Among.
+//
 // CodeConflict says why the recording cannot be sealed: a segment that is not
 // verified, an open gap, an instant that nothing or that two accounts for
 // (invariant 1). CodeCorrupt: the rows are not all of this recording.
@@ -22,7 +24,8 @@ func BuildRecording(rec lieciba.Recording, session lieciba.ExamSession, camera l
 		Session: SessionIdentity{session.ID, session.Source, session.ExternalID},
 		Camera:  CameraIdentity{camera.ID, camera.Name, camera.Maker, camera.Model, camera.Serial, camera.Firmware},
 		RoomID:  rec.RoomID, From: At(rec.Window.From), To: At(rec.Window.To),
-		Segments: make([]SegmentDetail, 0, len(segments)), Gaps: make([]GapDetail, 0, len(gaps))}
+		Segments: make([]SegmentDetail, 0, len(segments)), Gaps: make([]GapDetail, 0, len(gaps)),
+		SessionRecordings: []RecordingRef{{rec.ID, rec.CameraID}}}
 	var have, lost []lieciba.Interval
 	for _, s := range segments {
 		if s.RecordingID != rec.ID || s.CameraID != rec.CameraID {
@@ -55,6 +58,24 @@ func BuildRecording(rec lieciba.Recording, session lieciba.ExamSession, camera l
 	}
 	m.RecordedU, m.MissingU = cover.Recorded.Microseconds(), cover.Missing.Microseconds()
 	return m, nil
+}
+
+// Among notes all recordings of the session, in any order. CodeCorrupt: this
+// one is not among them, or one is of another session.
+func (m *RecordingManifest) Among(all []lieciba.Recording) error {
+	list := make([]RecordingRef, 0, len(all))
+	for _, r := range all {
+		if r.SessionID != m.Session.ID {
+			return lieciba.Errorf(lieciba.CodeCorrupt, "recording %s is of another session", r.ID)
+		}
+		list = append(list, RecordingRef{r.ID, r.CameraID})
+	}
+	slices.SortFunc(list, func(a, b RecordingRef) int { return cmp.Compare(a.ID, b.ID) })
+	if !slices.Contains(list, RecordingRef{m.ID, m.Camera.ID}) {
+		return lieciba.Errorf(lieciba.CodeCorrupt, "recording %s is not among its session's", m.ID)
+	}
+	m.SessionRecordings = list
+	return nil
 }
 
 func notSealable(format string, args ...any) error {

@@ -78,3 +78,22 @@ func TestBuildRecordingRefuses(t *testing.T) {
 		require.ErrorContains(t, err, c.says, name)
 	}
 }
+
+// TestAmong: the seal of one recording names all of its session.
+func TestAmong(t *testing.T) {
+	rec, s, c, segments, gaps := sealable()
+	m, err := BuildRecording(rec, s, c, segments, gaps)
+	require.NoError(t, err)
+	self := RecordingRef{rec.ID, rec.CameraID}
+	require.Equal(t, []RecordingRef{self}, m.SessionRecordings)
+
+	a, z := rec, rec
+	a.ID, a.CameraID, z.ID, z.CameraID = "0", "a", "z", "z"
+	require.NoError(t, m.Among([]lieciba.Recording{z, rec, a}))
+	require.Equal(t, []RecordingRef{{"0", "a"}, self, {"z", "z"}}, m.SessionRecordings)
+
+	require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(m.Among([]lieciba.Recording{a})), "without itself")
+	a.SessionID = "other"
+	require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(m.Among([]lieciba.Recording{rec, a})))
+	require.Len(t, m.SessionRecordings, 3, "unchanged")
+}

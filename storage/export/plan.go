@@ -81,24 +81,26 @@ func (b *Builder) collect(ctx context.Context, e lieciba.Export) (m evidence.Man
 	m = evidence.Manifest{Format: evidence.PackageFormat, Tool: b.c.Tool, ExportID: e.ID, CreatedAt: evidence.At(now),
 		CreatedRig: now.In(lieciba.Riga).Format("2006-01-02 15:04:05 -07:00"), Log: head.Origin,
 		Requester: e.RequestedBy, Purpose: e.Purpose, Recipient: e.RecipientName,
-		Recordings: []evidence.RecordingManifest{}, Runs: []evidence.RunManifest{}, Events: []evidence.EventManifest{},
+		Recordings: []evidence.RecordingManifest{}, LeftOut: []evidence.LeftOutManifest{}, Runs: []evidence.RunManifest{}, Events: []evidence.EventManifest{},
 		Holds: []evidence.HoldDetail{}, Access: []evidence.AuditDetail{}, Clips: []evidence.ClipManifest{}, Files: []evidence.FileManifest{}}
 	if m.Session, err = b.session(ctx, e.SessionID); err != nil {
 		return m, err
 	}
 	for _, r := range recordings {
-		if len(e.CameraIDs) > 0 && !slices.Contains(e.CameraIDs, r.CameraID) {
-			continue
-		}
 		rm, runs, err := b.recording(ctx, r)
 		if err != nil {
 			return m, err
+		}
+		if len(e.CameraIDs) > 0 && !slices.Contains(e.CameraIDs, r.CameraID) {
+			m.LeftOut = append(m.LeftOut, evidence.LeftOutManifest{RecordingRef: evidence.RecordingRef{ID: rm.ID, CameraID: rm.Camera.ID}, Camera: rm.Camera.Name})
+			continue
 		}
 		m.Recordings, m.Runs = append(m.Recordings, rm), append(m.Runs, runs...)
 	}
 	if len(m.Recordings) == 0 {
 		return m, lieciba.Errorf(lieciba.CodeConflict, "none of the cameras that were asked for has a recording of the session")
 	}
+	slices.SortFunc(m.LeftOut, func(x, y evidence.LeftOutManifest) int { return cmp.Compare(x.ID, y.ID) })
 	return m, b.around(ctx, e.SessionID, &m)
 }
 

@@ -21,6 +21,7 @@ import (
 type Catalog interface {
 	Session(ctx context.Context, id lieciba.SessionID) (lieciba.ExamSession, error)
 	Camera(ctx context.Context, id lieciba.CameraID) (lieciba.Camera, error)
+	SessionRecordings(ctx context.Context, s lieciba.SessionID) ([]lieciba.Recording, error)
 	ListRecordings(ctx context.Context, states ...lieciba.RecordingState) ([]lieciba.Recording, error)
 	RecordingSegments(ctx context.Context, rec lieciba.RecordingID, span lieciba.Interval) ([]lieciba.Segment, error)
 	RecordingGaps(ctx context.Context, rec lieciba.RecordingID) ([]lieciba.Gap, error)
@@ -295,6 +296,10 @@ func (s *Sealer) seal(ctx context.Context, session lieciba.ExamSession, ready ch
 		if err != nil {
 			return err
 		}
+		all, err := s.cfg.Catalog.SessionRecordings(ctx, rec.SessionID)
+		if err != nil {
+			return err
+		}
 		built := false
 		seal, err := s.cfg.Catalog.SealRecording(ctx, rec.ID, func(r lieciba.Recording, segments []lieciba.Segment, gaps []lieciba.Gap) (lieciba.Seal, error) {
 			built = true
@@ -302,6 +307,9 @@ func (s *Sealer) seal(ctx context.Context, session lieciba.ExamSession, ready ch
 				return lieciba.Seal{}, errMoved
 			}
 			m, err := evidence.BuildRecording(r, session, camera, segments, gaps)
+			if err == nil {
+				err = m.Among(all)
+			}
 			if err != nil {
 				return lieciba.Seal{}, err
 			}

@@ -452,3 +452,24 @@ func TestRun(t *testing.T) {
 		})
 	}
 }
+
+// TestSealNamesTheOtherCameras: what is sealed tells which recordings the
+// session has, so that a package without one of them is found out.
+func TestSealNamesTheOtherCameras(t *testing.T) {
+	onCatalogs(t, func(h *house) {
+		h.record()
+		h.complete()
+		cam := lieciba.Camera{ID: id[lieciba.CameraID](), SiteID: h.session.SiteID, Name: "back", Address: "127.0.0.2:80", State: lieciba.CameraReady, CreatedAt: start}
+		require.NoError(h.t, h.catalog.PutCamera(h.ctx, cam))
+		other, err := h.catalog.EnsureRecording(h.ctx, lieciba.Recording{ID: id[lieciba.RecordingID](), SessionID: h.session.ID, CameraID: cam.ID, RoomID: h.rec.RoomID,
+			NodeID: h.node, Window: h.rec.Window, State: lieciba.RecordingRecording, CreatedAt: start.Add(time.Second)})
+		require.NoError(h.t, err)
+		h.finish()
+		h.sequence()
+		_, _, err = h.sealer(h.catalog).Once(h.ctx)
+		require.NoError(h.t, err)
+		var m evidence.RecordingManifest
+		require.NoError(h.t, evidence.Decode(h.sealed().Manifest, &m))
+		require.Equal(h.t, []evidence.RecordingRef{{ID: h.rec.ID, CameraID: h.camera.ID}, {ID: other.ID, CameraID: cam.ID}}, m.SessionRecordings)
+	})
+}

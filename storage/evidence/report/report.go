@@ -217,6 +217,9 @@ func (w *words) contents(m evidence.Manifest) []string {
 			list = append(list, w.count(x.n, x.f))
 		}
 	}
+	for _, x := range m.LeftOut {
+		list = append(list, w.without+" "+x.Camera)
+	}
 	return list
 }
 

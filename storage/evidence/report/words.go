@@ -21,6 +21,7 @@ type words struct {
 	holds    forms
 	sound    string
 	notAsked string
+	without  string // before the name of a camera that was not asked for
 	strip    string // label of a camera's strip
 	parts    map[lieciba.PartKind]string
 	causes   map[lieciba.GapCause]string
@@ -51,7 +52,7 @@ var latvian = words{
 	clips:    forms{"fragmentu pēc pieprasījuma", "fragments pēc pieprasījuma", "fragmenti pēc pieprasījuma"},
 	entries:  forms{"auditācijas žurnāla ierakstu", "auditācijas žurnāla ieraksts", "auditācijas žurnāla ieraksti"},
 	holds:    forms{"dzēšanas aizliegumu", "dzēšanas aizliegums", "dzēšanas aizliegumi"},
-	sound:    "ar skaņu", notAsked: "nav norādīts", strip: "ierakstīts %s, trūkst %s",
+	sound:    "ar skaņu", notAsked: "nav norādīts", without: "nav prasīta un pakotnē nav kamera", strip: "ierakstīts %s, trūkst %s",
 	parts: map[lieciba.PartKind]string{
 		lieciba.PartListening: "klausīšanās", lieciba.PartReading: "lasīšana", lieciba.PartWriting: "rakstīšana", lieciba.PartSpeaking: "runāšana",
 		lieciba.PartConstitution: "Satversme", lieciba.PartHistory: "vēsture", lieciba.PartAnthem: "himna",
@@ -97,7 +98,7 @@ var english = words{
 	clips:    forms{"requested clips", "requested clip", "requested clips"},
 	entries:  forms{"entries of the audit log", "entry of the audit log", "entries of the audit log"},
 	holds:    forms{"holds", "hold", "holds"},
-	sound:    "with sound", notAsked: "not stated", strip: "recorded %s, missing %s",
+	sound:    "with sound", notAsked: "not stated", without: "not asked for and not in the package: camera", strip: "recorded %s, missing %s",
 	parts: map[lieciba.PartKind]string{
 		lieciba.PartListening: "listening", lieciba.PartReading: "reading", lieciba.PartWriting: "writing", lieciba.PartSpeaking: "speaking",
 		lieciba.PartConstitution: "Constitution", lieciba.PartHistory: "history", lieciba.PartAnthem: "anthem",

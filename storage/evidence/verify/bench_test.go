@@ -94,6 +94,7 @@ func largePackage(t testing.TB, path string, size int64) *evidence.Key {
 		Camera: evidence.CameraIdentity{ID: lieciba.NewID[lieciba.CameraID](start), Name: "priekša"}, RoomID: lieciba.NewID[lieciba.RoomID](start),
 		Session: evidence.SessionIdentity{ID: lieciba.NewID[lieciba.SessionID](start), Source: "pizis", ExternalID: "large"},
 		From:    evidence.At(start), To: evidence.At(start.Add(time.Duration(n) * time.Second)), Gaps: []evidence.GapDetail{}, RecordedU: int64(n) * 1e6}
+	rec.SessionRecordings = []evidence.RecordingRef{{ID: rec.ID, CameraID: rec.Camera.ID}}
 	run := lieciba.NewID[lieciba.RunID](start)
 	var files []evidence.FileManifest
 	for i := range n {

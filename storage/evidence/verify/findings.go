@@ -51,6 +51,8 @@ const (
 	CodeManifestSum Code = "manifest_changed"
 	CodeContent     Code = "manifest_content"
 	CodeCoverage    Code = "coverage"
+	CodeCameraGone  Code = "camera_missing"
+	CodeLeftOut     Code = "camera_left_out"
 	CodeKeys        Code = "keys"
 	CodeKeyChain    Code = "key_chain"
 	CodeKeyOther    Code = "key_other"

@@ -162,12 +162,16 @@ func (h *house) hold(external string, cameras, segments, gapAt int) exam {
 		Parts: []lieciba.Part{{ID: lieciba.NewID[lieciba.PartID](start), Kind: lieciba.PartSpeaking, StartsAt: start, EndsAt: end, Sound: true, State: lieciba.PartPlanned}}}
 	require.NoError(t, h.catalog.ChangeSession(h.ctx, x.session.SessionKey,
 		func(*lieciba.ExamSession) (*lieciba.ExamSession, error) { return &x.session, nil }, nil))
+	var seals []func()
 	for n := range cameras {
 		last := -1
 		if n == cameras-1 {
 			last = gapAt
 		}
-		h.record(&x, n, segments, last)
+		seals = append(seals, h.record(&x, n, segments, last))
+	}
+	for _, seal := range seals {
+		seal()
 	}
 	require.NoError(t, h.catalog.MoveSession(h.ctx, x.session.ID, lieciba.SessionFinished))
 	_, err := h.catalog.PlaceHold(h.ctx, lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: x.session.ID, Kind: lieciba.HoldAppeal, Reference: "A-17",
@@ -182,8 +186,8 @@ func (h *house) hold(external string, cameras, segments, gapAt int) exam {
 	return x
 }
 
-// record records one camera of the session and seals it.
-func (h *house) record(x *exam, n, segments, gapAt int) {
+// record records one camera of the session and returns what seals it.
+func (h *house) record(x *exam, n, segments, gapAt int) (seal func()) {
 	t := h.t
 	cam := lieciba.Camera{ID: lieciba.NewID[lieciba.CameraID](start), SiteID: x.site.ID, Name: fmt.Sprintf("kamera-%d", n+1), Maker: "M", Model: "X", Serial: fmt.Sprint(n), State: lieciba.CameraEnrolled, CreatedAt: start}
 	cam.Address = "10.0.0.1:80/" + string(cam.ID)
@@ -213,12 +217,18 @@ func (h *house) record(x *exam, n, segments, gapAt int) {
 	}
 	require.NoError(t, h.catalog.MoveRecording(h.ctx, rec.ID, lieciba.RecordingComplete, h.node))
 	h.sequence()
-	_, err = h.catalog.SealRecording(h.ctx, rec.ID, func(r lieciba.Recording, s []lieciba.Segment, g []lieciba.Gap) (lieciba.Seal, error) {
-		m, err := evidence.BuildRecording(r, x.session, cam, s, g)
-		b := evidence.Encode(m)
-		return lieciba.Seal{RecordingID: r.ID, SessionID: x.session.ID, At: h.now(), Manifest: b, SHA256: sha256.Sum256(b)}, err
-	})
-	require.NoError(t, err)
+	return func() {
+		all, err := h.catalog.SessionRecordings(h.ctx, x.session.ID)
+		require.NoError(t, err)
+		_, err = h.catalog.SealRecording(h.ctx, rec.ID, func(r lieciba.Recording, s []lieciba.Segment, g []lieciba.Gap) (lieciba.Seal, error) {
+			m, err := evidence.BuildRecording(r, x.session, cam, s, g)
+			require.NoError(t, err)
+			err = m.Among(all)
+			b := evidence.Encode(m)
+			return lieciba.Seal{RecordingID: r.ID, SessionID: x.session.ID, At: h.now(), Manifest: b, SHA256: sha256.Sum256(b)}, err
+		})
+		require.NoError(t, err)
+	}
 }
 
 func format(sound bool) lieciba.StreamFormat {
@@ -328,8 +338,8 @@ func segmentName(s evidence.SegmentDetail) string {
 }
 
 // pack has the package of a session built.
-func (h *house) pack(x exam) parcel {
-	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.session.ID, Purpose: "apstrīdēšana A-17", RecipientName: "Apelācijas komisija",
+func (h *house) pack(x exam, cameras ...lieciba.CameraID) parcel {
+	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.session.ID, CameraIDs: cameras, Purpose: "apstrīdēšana A-17", RecipientName: "Apelācijas komisija",
 		From: start.Add(time.Second), To: start.Add(3 * time.Second), RequestedBy: "I. Izskatītāja", RequestedByID: "u1", RequestedAt: h.now(), NodeID: h.node, State: lieciba.ExportRequested}
 	require.NoError(h.t, h.catalog.PutExport(h.ctx, e))
 	e, err := h.builder.Build(h.ctx, e, nil)

@@ -75,10 +75,13 @@ func (c *check) checkManifest() {
 	if c.signed {
 		c.checkExportLeaf(used)
 	}
-	ids := map[string]bool{}
+	ids, runs := map[string]bool{}, map[runOf]bool{}
+	for _, x := range c.manifest.Runs {
+		runs[runOf{x.ID, x.RecordingID}] = true
+	}
 	for i := range c.manifest.Recordings {
 		r := &c.manifest.Recordings[i]
-		c.checkRecording(r, ids)
+		c.checkRecording(r, ids, runs)
 		if c.signed {
 			c.checkRecordingLeaves(r, used)
 		}
@@ -89,7 +92,41 @@ func (c *check) checkManifest() {
 		c.checkExtraLeaves(used)
 	}
 	c.checkSession()
+	c.checkLeftOut()
 	c.checkFileList()
+}
+
+// checkLeftOut holds the recordings of the session, as each seal lists them,
+// against those that are here and those that are declared as left out.
+func (c *check) checkLeftOut() {
+	here, declared := map[evidence.RecordingRef]bool{}, map[evidence.RecordingRef]bool{}
+	for _, r := range c.manifest.Recordings {
+		here[evidence.RecordingRef{ID: r.ID, CameraID: r.Camera.ID}] = true
+	}
+	for i, x := range c.manifest.LeftOut {
+		if i > 0 && c.manifest.LeftOut[i-1].ID >= x.ID || here[x.RecordingRef] {
+			c.add(find(CodeContent, fmt.Sprintf("recording %s is left out in a wrong place, twice, or is there", x.ID)).in(evidence.ManifestName))
+		}
+		declared[x.RecordingRef] = true
+		c.LeftOut = append(c.LeftOut, x)
+		f := find(CodeLeftOut, x.Camera)
+		f.CameraID, f.Camera = x.CameraID, x.Camera
+		c.add(f)
+	}
+	for _, r := range c.manifest.Recordings {
+		self := false
+		for _, x := range r.SessionRecordings {
+			self = self || x.ID == r.ID && x.CameraID == r.Camera.ID
+			if !here[x] && !declared[x] {
+				f := find(CodeCameraGone, fmt.Sprintf("%s (%s)", x.CameraID, x.ID)).in(evidence.ManifestName)
+				f.CameraID, f.From, f.To = x.CameraID, r.From, r.To
+				c.add(f)
+			}
+		}
+		if !self {
+			c.add(c.about(find(CodeContent, fmt.Sprintf("recording %s is not among its session's", r.ID)), r.Camera.ID).in(evidence.ManifestName))
+		}
+	}
 }
 
 func (c *check) checkExportLeaf(used map[leafKey]bool) {
@@ -123,6 +160,7 @@ func (c *check) leaf(used map[leafKey]bool, kind lieciba.LeafKind, subject strin
 }
 
 func (c *check) checkRecordingLeaves(r *evidence.RecordingManifest, used map[leafKey]bool) {
+	sealed := int64(-1)
 	if l, ok := c.leaf(used, lieciba.LeafSeal, string(r.ID)); ok {
 		var d evidence.SealDetail
 		err := evidence.Decode(l.Detail, &d)
@@ -131,9 +169,16 @@ func (c *check) checkRecordingLeaves(r *evidence.RecordingManifest, used map[lea
 			f.From, f.To = r.From, r.To
 			c.add(f)
 		}
+		sealed = l.Index
+	}
+	after := func(l lieciba.Leaf) { // a fact that came later is not what was sealed
+		if sealed >= 0 && l.Index > sealed {
+			c.add(c.ofLeaf(find(CodeLeaf, fmt.Sprintf("%s %s: logged after the seal", l.Kind, l.Subject)), l.Kind, l.Subject))
+		}
 	}
 	for _, s := range r.Segments {
 		l, ok := c.leaf(used, lieciba.LeafSegment, string(s.ID))
+		after(l)
 		if !ok || bytes.Equal(l.Detail, evidence.Encode(s)) {
 			continue
 		}
@@ -146,6 +191,7 @@ func (c *check) checkRecordingLeaves(r *evidence.RecordingManifest, used map[lea
 	}
 	for _, g := range r.Gaps {
 		l, ok := c.leaf(used, lieciba.LeafGap, string(g.ID))
+		after(l)
 		if !ok || bytes.Equal(l.Detail, evidence.Encode(g)) {
 			continue
 		}
@@ -170,8 +216,13 @@ func (c *check) checkExtraLeaves(used map[leafKey]bool) {
 	}
 }
 
+type runOf struct {
+	run       lieciba.RunID
+	recording lieciba.RecordingID
+}
+
 // checkRecording holds one recording against itself and its session.
-func (c *check) checkRecording(r *evidence.RecordingManifest, ids map[string]bool) {
+func (c *check) checkRecording(r *evidence.RecordingManifest, ids map[string]bool, runs map[runOf]bool) {
 	bad := func(format string, args ...any) {
 		c.add(c.about(find(CodeContent, fmt.Sprintf(format, args...)), r.Camera.ID).in(evidence.ManifestName))
 	}
@@ -197,7 +248,7 @@ func (c *check) checkRecording(r *evidence.RecordingManifest, ids map[string]boo
 		if i > 0 && s.From.Before(r.Segments[i-1].From.Time) {
 			bad("segment %s is not in the order of time", s.ID)
 		}
-		if !slices.ContainsFunc(c.manifest.Runs, func(x evidence.RunManifest) bool { return x.ID == s.RunID && x.RecordingID == r.ID }) {
+		if !runs[runOf{s.RunID, r.ID}] {
 			bad("segment %s is of run %s, which is not listed", s.ID, s.RunID)
 		}
 	}

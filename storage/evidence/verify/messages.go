@@ -37,6 +37,9 @@ var texts = map[Code]text{
 	CodeContent:     {SeverityAltered, "manifests ir pretrunā pats ar sevi: %s", "the manifest contradicts itself: %s"},
 	CodeCoverage:    {SeverityAltered, "%s: ne ierakstīts, ne norādīts kā pārrāvums tieši vienu reizi", "%s: not accounted for exactly once, as recorded or as a gap"},
 
+	CodeCameraGone: {SeverityAltered, "plomba zina sesijas kameru, kuras pakotnē nav: %s", "the seal knows a camera of the session that the package does not have: %s"},
+	CodeLeftOut:    {SeverityNote, "kamera pakotnei nav prasīta un tajā nav: %s", "a camera was not asked for and is not in the package: %s"},
+
 	CodeKeys:        {SeverityAltered, "atslēgu saraksts neder: %s", "the list of keys is not valid: %s"},
 	CodeKeyChain:    {SeverityAltered, "žurnāla atslēgu maiņa nav pierādāma: %s", "the change of the log's keys cannot be proved: %s"},
 	CodeKeyOther:    {SeverityUnverifiable, "pakotni parakstījusi cita atslēga, nevis norādītā: %s", "the package is signed by another key than the one given: %s"},

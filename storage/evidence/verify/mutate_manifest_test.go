@@ -146,6 +146,11 @@ func (p *parcel) finish(t testing.TB, r *rand.Rand, s *scene, what string) crime
 // resign builds a log of the forger's own that fits the edited package to the
 // last hash.
 func (p *parcel) resign(t testing.TB, s *scene) {
+	p.resignWith(t, s, func(list []lieciba.Leaf) []lieciba.Leaf { return list })
+}
+
+// resignWith is resign of a log whose leaves arrange puts in another order.
+func (p *parcel) resignWith(t testing.TB, s *scene, arrange func([]lieciba.Leaf) []lieciba.Leaf) {
 	keys := evidence.Keys{Log: []string{s.forger.VerifierKey()}, Witnesses: []string{s.house.witness.VerifierKey()}, Stamps: []string{}}
 	p.set(evidence.KeysName, evidence.Encode(keys))
 	p.rehash(t, s)
@@ -153,17 +158,18 @@ func (p *parcel) resign(t testing.TB, s *scene) {
 	at := m.CreatedAt.Time
 	leaves := []lieciba.Leaf{evidence.NewLeaf(lieciba.LeafKey, s.forger.VerifierKey(), at, evidence.FirstKey(s.forger, "first"))}
 	for _, x := range m.Recordings {
-		b := evidence.Encode(x)
-		leaves = append(leaves, evidence.NewLeaf(lieciba.LeafSeal, string(x.ID), at, evidence.SealDetail{RecordingID: x.ID, SessionID: x.Session.ID, Manifest: sum(b)}))
 		for _, d := range x.Segments {
 			leaves = append(leaves, evidence.NewLeaf(lieciba.LeafSegment, string(d.ID), at, d))
 		}
 		for _, g := range x.Gaps {
 			leaves = append(leaves, evidence.NewLeaf(lieciba.LeafGap, string(g.ID), at, g))
 		}
+		leaves = append(leaves, evidence.NewLeaf(lieciba.LeafSeal, string(x.ID), at,
+			evidence.SealDetail{RecordingID: x.ID, SessionID: x.Session.ID, Manifest: sum(evidence.Encode(x))}))
 	}
 	leaves = append(leaves, evidence.NewLeaf(lieciba.LeafExport, string(m.ExportID), at,
 		evidence.ExportDetail{ID: m.ExportID, SessionID: m.Session.ID, Manifest: sum(evidence.Encode(m))}))
+	leaves = arrange(leaves)
 	for i := range leaves {
 		leaves[i].Index = int64(i)
 	}

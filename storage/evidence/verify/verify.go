@@ -50,15 +50,18 @@ type Options struct {
 
 // Report is the result. Its JSON is what `lieciba verify --json` prints.
 type Report struct {
-	Verdict   Verdict           `json:"verdict"`
-	Path      string            `json:"path"`
-	Encrypted bool              `json:"encrypted"`
-	Package   *Package          `json:"package"` // nil: no manifest could be read
-	Log       *Log              `json:"log"`     // nil: no signed checkpoint could be read
-	Witnessed bool              `json:"witnessed"`
-	Witnesses []Witness         `json:"witnesses"`
-	Stamps    []Stamp           `json:"stamps"`
-	Recorded  []Recording       `json:"recordings"`
+	Verdict   Verdict     `json:"verdict"`
+	Path      string      `json:"path"`
+	Encrypted bool        `json:"encrypted"`
+	Package   *Package    `json:"package"` // nil: no manifest could be read
+	Log       *Log        `json:"log"`     // nil: no signed checkpoint could be read
+	Witnessed bool        `json:"witnessed"`
+	Witnesses []Witness   `json:"witnesses"`
+	Stamps    []Stamp     `json:"stamps"`
+	Recorded  []Recording `json:"recordings"`
+
+	LeftOut []evidence.LeftOutManifest `json:"left_out"` // recordings of the session that were not asked for
+
 	Totals    Totals            `json:"totals"`
 	Findings  []Finding         `json:"findings"`
 	CheckedAt evidence.Time     `json:"checked_at"`
@@ -167,7 +170,7 @@ func VerifyBytes(ctx context.Context, path string, b []byte, o Options) (Report,
 }
 
 func newReport(path string) Report {
-	return Report{Path: path, Witnesses: []Witness{}, Stamps: []Stamp{}, Recorded: []Recording{}, Findings: []Finding{}, kept: map[string]string{}}
+	return Report{Path: path, Witnesses: []Witness{}, Stamps: []Stamp{}, Recorded: []Recording{}, LeftOut: []evidence.LeftOutManifest{}, Findings: []Finding{}, kept: map[string]string{}}
 }
 
 // check is one verification under way.
@@ -215,7 +218,7 @@ func verifySource(ctx context.Context, path string, src *source, o Options) (Rep
 // judge draws the verdict: what was altered outweighs what cannot be told.
 func (r *Report) judge() {
 	r.Verdict = Complete
-	if r.Totals.Gaps > 0 {
+	if r.Totals.Gaps > 0 || len(r.LeftOut) > 0 {
 		r.Verdict = CompleteWithGaps
 	}
 	for _, f := range r.Findings {
