@@ -104,7 +104,8 @@ var deletionTests = map[string]func(*testing.T, *world){
 
 	"DeletionInSteps": testDeletionInSteps,
 
-	"HoldStopsADeletion": testHoldStopsADeletion,
+	"HoldStopsADeletion":     testHoldStopsADeletion,
+	"LateSegmentOfADeletion": testLateSegmentOfADeletion,
 
 	"HoldAndClaimTakeTurns": testHoldAndClaim,
 
@@ -351,6 +352,35 @@ func testDeletionRefuses(t *testing.T, w *world, others lieciba.SegmentID) {
 	theirs := newDeletion(foreign)
 	require.NoError(t, w.beginDeletion(theirs))
 	requireCode(t, w.SegmentsDeleted(w.ctx, theirs.ID, []lieciba.SegmentID{others}), lieciba.CodeConflict, "segments")
+}
+
+// testLateSegmentOfADeletion: recovery finds a segment of a complete recording,
+// and it arrives in the store only when the deletion of all was decided. Then its
+// object must be known to go too.
+func testLateSegmentOfADeletion(t *testing.T, w *world) {
+	require.NoError(t, w.complete(w.rec))
+	late := w.segment(3600, 3610)
+	require.NoError(t, w.AddSegment(w.ctx, late))
+	d := newDeletion(w.rec)
+	require.NoError(t, w.beginDeletion(d))
+	ref := lieciba.MediaRef{Key: "late", Version: "v1"}
+	require.NoError(t, w.VerifySegment(w.ctx, late.ID, ref))
+	require.NoError(t, w.VerifySegment(w.ctx, late.ID, ref), "again")
+	requireCode(t, w.VerifySegment(w.ctx, late.ID, lieciba.MediaRef{Key: "other"}), lieciba.CodeConflict, "state")
+	claimed, err := w.ClaimSegments(w.ctx, d.ID, 1000)
+	require.NoError(t, err)
+	var ids []lieciba.SegmentID
+	for _, s := range claimed {
+		ids = append(ids, s.ID)
+		if s.ID == late.ID {
+			require.Equal(t, ref, s.Media)
+		}
+	}
+	require.Contains(t, ids, late.ID)
+	require.NoError(t, w.SegmentsDeleted(w.ctx, d.ID, ids))
+	_, err = w.FinishDeletion(w.ctx, d.ID, sec(9000), []byte("{}\n"))
+	require.NoError(t, err)
+	requireCode(t, w.VerifySegment(w.ctx, late.ID, ref), lieciba.CodeConflict, "state")
 }
 
 func testHoldStopsADeletion(t *testing.T, w *world) {

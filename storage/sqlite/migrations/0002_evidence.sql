@@ -285,7 +285,8 @@ BEGIN SELECT RAISE(ABORT, 'recordings: the recording is sealed'); END;
 -- +goose StatementEnd
 
 -- The rows of a sealed recording: its segments may go on through deleting to
--- deleted, and nothing else of them changes.
+-- deleted, and nothing else of them changes. One that arrives in the store late
+-- gets its object's name then.
 -- +goose StatementBegin
 CREATE TRIGGER segments_sealed_insert BEFORE INSERT ON segments
 WHEN (SELECT state FROM recordings WHERE id = NEW.recording_id) IN ('sealed', 'expired', 'deleted')
@@ -294,10 +295,11 @@ BEGIN SELECT RAISE(ABORT, 'segments: the recording is sealed'); END;
 -- +goose StatementBegin
 CREATE TRIGGER segments_sealed_update BEFORE UPDATE ON segments
 WHEN ((NEW.id, NEW.recording_id, NEW.camera_id, NEW.run_id, NEW.node_id, NEW.from_at, NEW.to_at, NEW.size, NEW.sha256, NEW.init_size,
-      NEW.video, NEW.audio, NEW.frames, NEW.lost_packets, NEW.clock_offset, NEW.clock_quality, NEW.media_key, NEW.media_version, NEW.fragments)
+      NEW.video, NEW.audio, NEW.frames, NEW.lost_packets, NEW.clock_offset, NEW.clock_quality, NEW.fragments)
     IS NOT
      (OLD.id, OLD.recording_id, OLD.camera_id, OLD.run_id, OLD.node_id, OLD.from_at, OLD.to_at, OLD.size, OLD.sha256, OLD.init_size,
-      OLD.video, OLD.audio, OLD.frames, OLD.lost_packets, OLD.clock_offset, OLD.clock_quality, OLD.media_key, OLD.media_version, OLD.fragments)
+      OLD.video, OLD.audio, OLD.frames, OLD.lost_packets, OLD.clock_offset, OLD.clock_quality, OLD.fragments)
+    OR OLD.state <> 'hashed' AND (NEW.media_key, NEW.media_version) IS NOT (OLD.media_key, OLD.media_version)
     OR NEW.state NOT IN ('hashed', 'verified', 'deleting', 'deleted')
     OR instr('hashed verified deleting deleted', NEW.state) < instr('hashed verified deleting deleted', OLD.state))
   AND ((SELECT state FROM recordings WHERE id = OLD.recording_id) IN ('sealed', 'expired', 'deleted')
