@@ -11,7 +11,7 @@ import (
 
 // Encode writes v as canonical JSON: the fields in the order of the struct,
 // nothing escaped that need not be, no white space, one line end. Equal values
-// have equal bytes. v holds structs, lists, strings, integers and booleans only:
+// have equal bytes. A byte of a string that is no UTF-8 becomes U+FFFD. v holds structs, lists, strings, integers and booleans only:
 // no maps, no fractions.
 func Encode(v any) []byte {
 	var b bytes.Buffer
@@ -20,7 +20,31 @@ func Encode(v any) []byte {
 	if err := enc.Encode(v); err != nil {
 		panic(err) // a type that breaks the rule above
 	}
-	return b.Bytes()
+	return oneReplacement(b.Bytes())
+}
+
+// oneReplacement spells U+FFFD itself wherever encoding/json escaped it for a
+// byte that is no UTF-8: what Decode reads back must be written the same again,
+// or one such byte would make a seal unreadable for good.
+func oneReplacement(b []byte) []byte {
+	const escaped = `\ufffd`
+	if !bytes.Contains(b, []byte(escaped)) {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] != '\\':
+			out = append(out, b[i])
+		case bytes.HasPrefix(b[i:], []byte(escaped)):
+			out = append(out, "\uFFFD"...)
+			i += len(escaped) - 1
+		default: // an escape is two bytes or more, and its second is none of its own
+			out = append(out, b[i], b[i+1])
+			i++
+		}
+	}
+	return out
 }
 
 // Decode reads canonical JSON into v and refuses any other spelling of it, so

@@ -473,3 +473,24 @@ func TestSealNamesTheOtherCameras(t *testing.T) {
 		require.Equal(h.t, []evidence.RecordingRef{{ID: h.rec.ID, CameraID: h.camera.ID}, {ID: other.ID, CameraID: cam.ID}}, m.SessionRecordings)
 	})
 }
+
+// TestWordsOfACameraAreSealed: whatever bytes a camera put into the words of a
+// loss, the seal can be read again.
+func TestWordsOfACameraAreSealed(t *testing.T) {
+	onCatalogs(t, func(h *house) {
+		h.segment(0, 30, true)
+		g := lieciba.Gap{ID: id[lieciba.GapID](), RecordingID: h.rec.ID, CameraID: h.camera.ID, NodeID: h.node, From: at(30), To: at(60),
+			Cause: lieciba.CauseCameraOffline, Detail: "bad status: 404 (Not\x00Found \xff)"}
+		for range 2 {
+			require.NoError(h.t, h.catalog.PutGap(h.ctx, g))
+		}
+		h.complete()
+		h.finish()
+		h.sequence()
+		require.Equal(h.t, 1, h.seals())
+		h.sealed()
+		gaps, err := h.catalog.RecordingGaps(h.ctx, h.rec.ID)
+		require.NoError(h.t, err)
+		require.Equal(h.t, "bad status: 404 (Not\uFFFDFound \uFFFD)", gaps[0].Detail)
+	})
+}

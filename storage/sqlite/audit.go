@@ -25,6 +25,7 @@ func (c *Catalog) AppendAudit(ctx context.Context, e lieciba.AuditEntry) error {
 }
 
 func appendAudit(ctx context.Context, tx *sql.Tx, e lieciba.AuditEntry) error {
+	e.Detail = storable(e.Detail)
 	n, err := execTx(ctx, tx, `INSERT INTO audit (`+auditColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO NOTHING`,
 		e.ID, us(e.At), e.Who, e.WhoID, e.Act, e.Object, e.SessionID, e.CameraID, usOrNull(e.From), usOrNull(e.To),

@@ -22,6 +22,7 @@ const selectExport = `SELECT ` + exportColumns + ` FROM exports WHERE id = ?`
 
 // PutExport implements storage.Exports.
 func (c *Catalog) PutExport(ctx context.Context, e lieciba.Export) error {
+	e.Error = storable(e.Error)
 	return c.write(ctx, "put an export", func(tx *sql.Tx) error {
 		found, err := list(ctx, tx, scanExport, selectExport, e.ID)
 		if err != nil {

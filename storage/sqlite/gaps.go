@@ -27,7 +27,7 @@ const live = `(to_at IS NULL OR to_at > from_at)`
 
 // PutGap implements storage.Gaps.
 func (c *Catalog) PutGap(ctx context.Context, g lieciba.Gap) error {
-	g.From, g.To = lieciba.Micro(g.From), lieciba.Micro(g.To)
+	g.From, g.To, g.Detail = lieciba.Micro(g.From), lieciba.Micro(g.To), storable(g.Detail)
 	if err := storage.CheckGap(g); err != nil {
 		return err
 	}

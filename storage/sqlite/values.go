@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"lieciba"
@@ -10,6 +11,13 @@ import (
 
 // us is how a time is stored: µs since the Unix epoch.
 func us(t time.Time) int64 { return t.UnixMicro() }
+
+// storable is a text as every catalogue keeps it: a NUL, or bytes that are no
+// UTF-8, become U+FFFD, as in the JSON of a leaf. What a camera or a client sends
+// reaches the words of a gap or an entry, and those must read back the same.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
 
 // usOrNull stores the zero time as NULL.
 func usOrNull(t time.Time) any {
