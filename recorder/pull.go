@@ -63,13 +63,13 @@ func (p *puller) run(ctx context.Context) {
 			p.hub.end(stop)
 			return
 		}
-		cause := ingest.CauseOf(err)
-		p.hub.end(ending{cause: cause, detail: err.Error(), at: last})
+		cause, detail := ingest.CauseOf(err), wordsOf(err)
+		p.hub.end(ending{cause: cause, detail: detail, at: last})
 		if p.live.Swap(false) {
 			p.setSince()
 		}
 		p.meter.reconnects.Add(1)
-		p.env.log.WarnContext(ctx, "stream ended", "camera", p.camera, "stream", p.stream.Role, "cause", cause, "err", err.Error())
+		p.env.log.WarnContext(ctx, "stream ended", "camera", p.camera, "stream", p.stream.Role, "cause", cause, "err", detail)
 		d := wait.next(cause, p.env.now().Sub(began), !last.IsZero())
 		p.sleep(ctx, d)
 	}
