@@ -172,6 +172,10 @@ type Config struct {
 	LogKey    func() string // verifier key that signs checkpoints now; nil: this node does not know it
 	Witnesses []string      // verifier keys whose cosignatures are taken
 
+	// Parts are what readyz asks beside catalogue and media store, by name; an
+	// error says why a part does not work. Recording goes on without each of them.
+	Parts map[string]func(context.Context) error
+
 	UI       http.Handler        // pages for every path outside of /v1
 	UIBuilt  bool                // the pages are built in
 	Stats    func() Stats        // for /metrics; called for each scrape; nil: none

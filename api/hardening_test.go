@@ -295,6 +295,22 @@ func TestHealth(t *testing.T) {
 	get("/healthz", "").want(200)
 }
 
+// A part that does not work is named; the process is healthy all the same, and
+// nobody restarts it in mid-recording.
+func TestReadinessOfParts(t *testing.T) {
+	var broken error
+	w := newWorld(t, func(c *Config) {
+		c.Parts = map[string]func(context.Context) error{"evidence": func(context.Context) error { return broken }}
+	})
+	get := func(path, token string) answer { return w.do(request{method: "GET", path: path, token: token}) }
+	get("/readyz", "").want(200)
+	broken = lieciba.Errorf(lieciba.CodeNotFound, "the signing key is missing")
+	w.clock.add(time.Second)
+	require.Equal(t, map[string]any{"ok": false}, get("/readyz", "").want(503).json())
+	require.Equal(t, map[string]any{"catalog": true, "media": true, "evidence": false}, get("/readyz", w.tokens["monitoring"]).want(503).json()["checks"])
+	get("/healthz", "").want(200)
+}
+
 func TestSystem(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, map[string]any{"version": "test", "node": string(w.cfg.Node), "catalog": "sqlite", "media": "localfs", "write_once": false, "ui": true},
@@ -308,7 +324,8 @@ func TestMetrics(t *testing.T) {
 		c.Gatherer = more
 		c.Stats = func() Stats {
 			return Stats{SpoolBytes: 1 << 20, SpoolFiles: 3, UploadLag: 90 * time.Second, LiveViewers: 5, Playbacks: 2,
-				Evidence: EvidenceStats{LogSize: 4211, StagedLeaves: 3, OldestStaged: 1500 * time.Millisecond, ExportsOpen: 2, RetentionDue: 6,
+				Evidence: EvidenceStats{LogSize: 4211, StagedLeaves: 3, OldestStaged: 1500 * time.Millisecond,
+					LogFailing: 12 * time.Second, StampFailing: 13 * time.Second, ExportsOpen: 2, RetentionDue: 6,
 					RetentionAlarms: 7, DiskPressure: 1}, Cameras: []CameraStats{
 					{CameraID: "id-1", Name: `fr"ont`, CameraStatus: lieciba.CameraStatus{Connected: true, Bitrate: 2_000_000, FPS: 25, LostPackets: 4,
 						LastFrameAge: 40 * time.Millisecond, LastDurableAge: -1, GapOpenSince: start, Viewers: 5}}}}
@@ -319,6 +336,7 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{
 		`lieciba_camera_bitrate_bits_per_second{camera="fr\"ont",camera_id="id-1"} 2e+06`,
 		"lieciba_evidence_log_size 4211", "lieciba_evidence_staged_leaves 3", "lieciba_evidence_oldest_staged_seconds 1.5",
+		"lieciba_evidence_log_failing_seconds 12", "lieciba_evidence_stamp_failing_seconds 13",
 		"lieciba_exports_open 2", "lieciba_retention_due 6", "lieciba_retention_alarms 7", "lieciba_disk_pressure_level 1",
 		`lieciba_camera_frames_per_second{camera="fr\"ont",camera_id="id-1"} 25`,
 		`lieciba_camera_lost_packets_total{camera="fr\"ont",camera_id="id-1"} 4`,

@@ -30,6 +30,8 @@ type EvidenceStats struct {
 	LogSize         int64         // leaves in the hash log
 	StagedLeaves    int           // that wait for their place
 	OldestStaged    time.Duration // age of the oldest of those; 0: none waits
+	LogFailing      time.Duration // since when the hash log cannot be continued; 0: it can
+	StampFailing    time.Duration // since when no time stamp is got; 0: they are, or none is asked for
 	ExportsOpen     int           // packages that are asked for and not built
 	RetentionDue    int           // recordings that may be deleted now
 	RetentionAlarms int           // recordings that a person must look at
@@ -50,7 +52,7 @@ type statsCollector struct {
 	cameraUp, recording, bitrate, fps, lost, frameAge, durableAge, gapOpen, viewers *prometheus.Desc
 	spoolBytes, spoolFree, spoolFiles, uploadLag, playbacks, live, gaps, sessions   *prometheus.Desc
 
-	logSize, staged, oldestStaged, exportsOpen, retentionDue, retentionAlarms, diskPressure *prometheus.Desc
+	logSize, staged, oldestStaged, logFailing, stampFailing, exportsOpen, retentionDue, retentionAlarms, diskPressure *prometheus.Desc
 }
 
 func newStatsCollector(stats func() Stats) *statsCollector {
@@ -81,6 +83,8 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		logSize:         node("evidence_log_size", "Leaves in the hash log."),
 		staged:          node("evidence_staged_leaves", "Leaves that wait for their place in the hash log."),
 		oldestStaged:    node("evidence_oldest_staged_seconds", "Age of the oldest leaf that waits; 0 if none does."),
+		logFailing:      node("evidence_log_failing_seconds", "Since when the hash log cannot be continued; 0 while it can."),
+		stampFailing:    node("evidence_stamp_failing_seconds", "Since when no time stamp is got; 0 while they are, or none is asked for."),
 		exportsOpen:     node("exports_open", "Evidence packages that are asked for and not built."),
 		retentionDue:    node("retention_due", "Recordings that may be deleted now."),
 		retentionAlarms: node("retention_alarms", "Recordings whose retention a person must look at."),
@@ -92,7 +96,7 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 func (s *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{s.cameraUp, s.recording, s.bitrate, s.fps, s.lost, s.frameAge, s.durableAge, s.gapOpen,
 		s.viewers, s.spoolBytes, s.spoolFree, s.spoolFiles, s.uploadLag, s.playbacks, s.live, s.gaps, s.sessions,
-		s.logSize, s.staged, s.oldestStaged, s.exportsOpen, s.retentionDue, s.retentionAlarms, s.diskPressure} {
+		s.logSize, s.staged, s.oldestStaged, s.logFailing, s.stampFailing, s.exportsOpen, s.retentionDue, s.retentionAlarms, s.diskPressure} {
 		ch <- d
 	}
 }
@@ -141,6 +145,8 @@ func (s *statsCollector) collectEvidence(e EvidenceStats, send func(*prometheus.
 	send(s.logSize, float64(e.LogSize))
 	send(s.staged, float64(e.StagedLeaves))
 	send(s.oldestStaged, e.OldestStaged.Seconds())
+	send(s.logFailing, e.LogFailing.Seconds())
+	send(s.stampFailing, e.StampFailing.Seconds())
 	send(s.exportsOpen, float64(e.ExportsOpen))
 	send(s.retentionDue, float64(e.RetentionDue))
 	send(s.retentionAlarms, float64(e.RetentionAlarms))

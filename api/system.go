@@ -42,12 +42,18 @@ func (r *readiness) ask(ctx context.Context, cfg Config, now time.Time) map[stri
 	}
 	r.at = now
 	r.checks = map[string]bool{"catalog": ping("catalog", cfg.Catalog.Ping), "media": ping("media", cfg.Media.Ping)}
+	for name, part := range cfg.Parts {
+		r.checks[name] = ping(name, part)
+	}
 	return r.checks
 }
 
 func (s *Server) readyz(c *call) error {
 	checks := s.readiness.ask(c.ctx(), s.cfg, c.now)
-	v := healthView{OK: checks["catalog"] && checks["media"]}
+	v := healthView{OK: true}
+	for _, ok := range checks {
+		v.OK = v.OK && ok
+	}
 	if c.authenticate() == nil {
 		v.Checks = checks
 	}

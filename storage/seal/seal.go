@@ -125,7 +125,12 @@ func (s *Sealer) Once(ctx context.Context) (sealed int, waiting []Waiting, err e
 	}
 	var errs []error
 	for _, rec := range list {
-		reason, did, err := s.one(ctx, rec)
+		var reason string
+		var did bool
+		err := lieciba.Guard("the seal of recording "+string(rec.ID), func() (err error) {
+			reason, did, err = s.one(ctx, rec)
+			return err
+		})
 		switch {
 		case err != nil:
 			errs = append(errs, err)

@@ -77,10 +77,14 @@ func (s *Sequencer) stampAll(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if lieciba.CodeOf(err) == lieciba.CodeNotFound { // a log that has not begun: Once says why
+			err, wait = nil, min(wait, time.Minute)
+		}
+		s.noteStamp(err)
 		if err != nil {
 			wait = min(wait, time.Minute)
 		}
-		if err != nil && !failing && lieciba.CodeOf(err) != lieciba.CodeNotFound {
+		if err != nil && !failing {
 			s.c.Log.WarnContext(ctx, "no time stamp was got for the hash log", "error", err)
 		}
 		failing = err != nil
@@ -89,6 +93,17 @@ func (s *Sequencer) stampAll(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
+	}
+}
+
+func (s *Sequencer) noteStamp(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.stats.StampFailingAt = time.Time{}
+	case s.stats.StampFailingAt.IsZero():
+		s.stats.StampFailingAt = s.c.Now()
 	}
 }
 

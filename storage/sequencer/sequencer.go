@@ -55,6 +55,8 @@ type Stats struct {
 	StampedAt time.Time // newest time stamp got here
 	LastError error     // of the last attempt; nil if it went well
 	FailingAt time.Time // since when attempts fail; zero if they do not
+
+	StampFailingAt time.Time // since when Run gets no time stamp; zero if it does
 }
 
 // Sequencer sequences one catalogue's log. Safe for concurrent use.
@@ -203,16 +205,16 @@ func (s *Sequencer) Once(ctx context.Context) (n int, err error) {
 }
 
 func (s *Sequencer) sequence(ctx context.Context) (n int, err error) {
-	if err := s.start(ctx); err != nil {
-		return 0, err
-	}
 	staged, oldest, err := s.c.Catalog.StagedLeaves(ctx)
 	if err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
-	s.stats.Staged, s.stats.Oldest = staged, oldest
+	s.stats.Staged, s.stats.Oldest = staged, oldest // shown also while nobody may sign
 	s.mu.Unlock()
+	if err := s.start(ctx); err != nil {
+		return 0, err
+	}
 	if staged == 0 {
 		return 0, s.refresh(ctx)
 	}

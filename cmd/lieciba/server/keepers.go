@@ -99,6 +99,12 @@ func (s *Server) evidenceStats() api.EvidenceStats {
 	if !q.Oldest.IsZero() {
 		out.OldestStaged = time.Since(q.Oldest)
 	}
+	if !q.FailingAt.IsZero() {
+		out.LogFailing = time.Since(q.FailingAt)
+	}
+	if !q.StampFailingAt.IsZero() {
+		out.StampFailing = time.Since(q.StampFailingAt)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	open, err := s.catalog.ListExports(ctx, storage.ExportFilter{NodeID: s.node,

@@ -129,7 +129,7 @@ func (s *Server) openAPI() error {
 	var err error
 	s.api, err = api.New(api.Config{Catalog: s.catalog, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
-		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey,
+		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
 		SecureCookie: s.cfg.HTTP.SecureCookie || s.cfg.HTTP.Certificate != "",
 		IdleTimeout:  time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log})
@@ -168,8 +168,11 @@ func (s *Server) Run(ctx context.Context) error {
 		defer close(heard)
 		s.events.run(ctx)
 	}()
-	kept := make(chan error, 1)
-	go func() { kept <- s.keepOn(ctx) }()
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		s.keepOn(ctx)
+	}()
 	recorded := make(chan error, 1)
 	go func() {
 		defer cancel()
@@ -191,7 +194,8 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(err, e)
 	}
 	<-heard
-	return errors.Join(err, <-recorded, <-kept)
+	<-kept
+	return errors.Join(err, <-recorded)
 }
 
 // Close closes in the reverse order of opening. Idempotent.
