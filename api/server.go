@@ -170,7 +170,7 @@ func (s *Server) noRoute(g *gin.Context) {
 func (s *Server) begin(g *gin.Context) *call {
 	c := &call{gin: g, server: s, now: s.cfg.Now(), caller: g.Request.Context()}
 	if l := recordOf(g.Request); l != nil {
-		l.call, c.requestID = c, l.id
+		l.call, c.requestID, l.route = c, l.id, g.FullPath() // gin reuses g after the request
 	}
 	return c
 }

@@ -16,6 +16,7 @@ import (
 
 // requestRecord is what the access log says of a request.
 type requestRecord struct {
+	route  string // as in the route table; empty: none
 	id     string
 	status int
 	bytes  int64
@@ -165,8 +166,8 @@ func (s *Server) logRequest(r *http.Request, rec *requestRecord, start time.Time
 		slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took), slog.String("address", host)}
 	level := slog.LevelInfo
 	if c := rec.call; c != nil {
-		if p := c.gin.FullPath(); p != "" {
-			route = p
+		if rec.route != "" {
+			route = rec.route
 		}
 		if c.who.ID != "" {
 			attrs = append(attrs, slog.String("who", c.who.ID))
