@@ -34,7 +34,7 @@ func TestCameraRestartsWithAnotherSPS(t *testing.T) {
 	widths := map[bool]map[int]bool{true: {}, false: {}} // by being before the gap
 	for i, path := range h.playable(rec) {
 		widths[!rec.Segments[i].To.After(g.From)][ffprobe(t, path).Width] = true
-		tool(t, "ffmpeg", "-v", "error", "-i", path, "-f", "null", "-") // decodes without a complaint
+		tool(t, "ffmpeg", "-v", "error", "-i", path, "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-") // decodes without a complaint
 	}
 	require.Equal(t, map[bool]map[int]bool{true: {320: true}, false: {640: true}}, widths)
 	h.clean()

@@ -114,7 +114,7 @@ func requirePlays(t *testing.T, path string, m evidence.Manifest) {
 			continue
 		}
 		copies++
-		out, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", filepath.Join(dir, f.Name), "-f", "null", "-").CombinedOutput()
+		out, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", filepath.Join(dir, f.Name), "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput()
 		require.NoError(t, err, string(out))
 		require.Empty(t, string(out), f.Name)
 		out, err = exec.Command("ffprobe", "-v", "error", "-show_entries", "format=duration:format_tags=comment", "-of", "csv=p=0", filepath.Join(dir, f.Name)).CombinedOutput()
