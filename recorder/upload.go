@@ -27,13 +27,15 @@ type uploader struct {
 
 	mu     sync.Mutex
 	spares map[lieciba.SegmentID]spareFile // still in the spool
+	held   int64                           // bytes of those that are verified
 }
 
 // spareFile is a spool file that may be removed as soon as its segment is known
 // to be verified and logged.
 type spareFile struct {
 	camera   lieciba.CameraID
-	verified bool // on record
+	size     int64 // bytes
+	verified bool  // on record
 }
 
 // uploadBatch is how many segments are taken on at a time.
@@ -44,7 +46,7 @@ func (u *uploader) run(ctx context.Context) {
 	for n := 0; ctx.Err() == nil; {
 		more, err := u.round(ctx)
 		u.failing.Store(err != nil)
-		wait := time.Second * 5
+		wait := u.idle()
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -71,6 +73,17 @@ func (u *uploader) run(ctx context.Context) {
 		}
 		t.Stop()
 	}
+}
+
+// idle is how long to rest when all is brought: shorter while files in the spool
+// wait for their leaves, so that fsck, which looks twice, sees them gone.
+func (u *uploader) idle() time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.spares) > 0 {
+		return time.Second
+	}
+	return 5 * time.Second
 }
 
 // round uploads what the catalogue lists, Config.Uploads at a time. more tells
@@ -161,15 +174,16 @@ func (u *uploader) upload(ctx context.Context, s lieciba.Segment) error {
 	}
 	err = e.bounded(ctx, "verify a segment", func(ctx context.Context) error { return e.cfg.Catalog.VerifySegment(ctx, s.ID, obj.Ref) })
 	if err != nil {
-		u.keep(s.ID, spareFile{camera: s.CameraID}) // it may have taken effect
+		u.keep(s.ID, spareFile{camera: s.CameraID, size: s.Size}) // it may have taken effect
 		return err
 	}
-	return u.clear(ctx, s.ID, spareFile{camera: s.CameraID, verified: true})
+	_, err = u.clear(ctx, s.ID, spareFile{camera: s.CameraID, size: s.Size, verified: true})
+	return err
 }
 
 // spare takes over the spool file of a segment that is verified by its row.
 func (u *uploader) spare(s lieciba.Segment) {
-	u.keep(s.ID, spareFile{camera: s.CameraID, verified: true})
+	u.keep(s.ID, spareFile{camera: s.CameraID, size: s.Size, verified: true})
 }
 
 func (u *uploader) keep(id lieciba.SegmentID, f spareFile) {
@@ -178,13 +192,32 @@ func (u *uploader) keep(id lieciba.SegmentID, f spareFile) {
 	if u.spares == nil {
 		u.spares = map[lieciba.SegmentID]spareFile{}
 	}
-	u.spares[id] = f
+	u.forget(id)
+	if u.spares[id] = f; f.verified {
+		u.held += f.size
+	}
+}
+
+// forget takes a file off the list; u.mu is held.
+func (u *uploader) forget(id lieciba.SegmentID) {
+	if f := u.spares[id]; f.verified {
+		u.held -= f.size
+	}
+	delete(u.spares, id)
+}
+
+// spareBytes are the bytes in the spool that the store holds too, and that wait
+// for the evidence log alone.
+func (u *uploader) spareBytes() int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.held
 }
 
 // clear removes a spare file, if its segment is verified and in the evidence
 // log (invariant 3); else the file is kept for the next sweep. A log that does
 // not answer is no error: uploads go on without it.
-func (u *uploader) clear(ctx context.Context, id lieciba.SegmentID, f spareFile) error {
+func (u *uploader) clear(ctx context.Context, id lieciba.SegmentID, f spareFile) (gone bool, err error) {
 	logged := true
 	if u.env.cfg.Logged != nil {
 		err := u.env.bounded(ctx, "ask the evidence log", func(ctx context.Context) (err error) {
@@ -198,20 +231,25 @@ func (u *uploader) clear(ctx context.Context, id lieciba.SegmentID, f spareFile)
 	}
 	if !logged {
 		u.keep(id, f)
-		return nil
+		return false, nil
 	}
 	if err := u.env.spool.remove(f.camera, id); err != nil {
 		u.keep(id, f)
-		return err
+		return false, err
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.spares, id)
-	return nil
+	u.forget(id)
+	return true, nil
 }
 
-// sweepBatch is how many spare files are looked at in one sweep.
-const sweepBatch = 200
+// sweepBatch is how many spare files are looked at in one sweep, and sweepMisses
+// after how many that have no leaf yet it ends: a log that does not go on must
+// cost neither the catalogue nor the uploads much.
+const (
+	sweepBatch  = 200
+	sweepMisses = 3
+)
 
 // sweep removes from the spool what turned out to be verified and logged.
 func (u *uploader) sweep(ctx context.Context) error {
@@ -223,7 +261,11 @@ func (u *uploader) sweep(ctx context.Context) error {
 		}
 	}
 	u.mu.Unlock()
+	misses := 0
 	for id, f := range list {
+		if misses == sweepMisses {
+			break
+		}
 		if !f.verified {
 			var row lieciba.Segment
 			err := u.env.bounded(ctx, "read a segment", func(ctx context.Context) (err error) {
@@ -235,14 +277,18 @@ func (u *uploader) sweep(ctx context.Context) error {
 			}
 			if row.State == lieciba.SegmentHashed { // it had not: it is uploaded again
 				u.mu.Lock()
-				delete(u.spares, id)
+				u.forget(id)
 				u.mu.Unlock()
 				continue
 			}
-			f.verified = true
+			f.verified, f.size = true, row.Size
 		}
-		if err := u.clear(ctx, id, f); err != nil {
+		gone, err := u.clear(ctx, id, f)
+		if err != nil {
 			return err
+		}
+		if !gone {
+			misses++
 		}
 	}
 	return nil
