@@ -29,7 +29,8 @@ type env struct {
 
 	// spare hands a verified segment's spool file over to be removed once its leaf
 	// is in the evidence log.
-	spare func(lieciba.Segment)
+	spare      func(lieciba.Segment)
+	spareBytes func() int64 // that wait in the spool for the evidence log alone
 
 	gate   gate // owned by measure
 	closed atomic.Pointer[lieciba.GapCause]
@@ -45,7 +46,9 @@ func (e *env) measure() {
 	}
 	e.room.Store(free)
 	before := e.gate.shut
-	cause := e.gate.check(e.spool.usage(), e.cfg.MaxSpoolBytes, free, e.cfg.MinFreeBytes)
+	// A log that does not go on must not stop the recording: what waits for it alone
+	// may fill the disk up to the reserve, beyond the spool's bound.
+	cause := e.gate.check(e.spool.usage()-e.spareBytes(), e.cfg.MaxSpoolBytes, free, e.cfg.MinFreeBytes)
 	if before != cause {
 		e.log.Warn("the spool's room changed", "shut", cause, "free_bytes", free, "used_bytes", e.spool.usage())
 	}

@@ -358,6 +358,39 @@ func TestSpoolFileWaitsForItsLeaf(t *testing.T) {
 	})
 }
 
+// A log that does not go on fills the spool beyond its bound and stops no
+// recording; it is asked little meanwhile.
+func TestLogThatStandsStopsNoRecording(t *testing.T) {
+	sim(t, 1, func(t *testing.T, h *house) {
+		var open atomic.Bool
+		var asked atomic.Int64
+		h.tune = func(c *Config) {
+			c.SegmentLength, c.MaxSpoolBytes = 6*time.Second, 100_000
+			c.Logged = func(context.Context, lieciba.SegmentID) (bool, error) {
+				asked.Add(1)
+				return open.Load(), nil
+			}
+		}
+		r, stop := h.start()
+		begin := time.Now().Add(12 * time.Second)
+		id := h.session(h.rooms[0], begin, begin.Add(10*time.Minute), nil)
+		at(begin.Add(11 * time.Minute))
+		x := h.only(id)
+		require.Empty(t, x.gaps, "nothing is lost")
+		require.Greater(t, r.up.spareBytes(), r.env.cfg.MaxSpoolBytes)
+		require.Equal(t, r.env.spool.usage(), r.up.spareBytes(), "what the spool holds waits for the log alone")
+		before := asked.Load()
+		time.Sleep(time.Minute) // of the bubble's clock
+		require.LessOrEqual(t, asked.Load()-before, int64(60*sweepMisses))
+		open.Store(true)
+		time.Sleep(time.Minute)
+		require.Zero(t, r.up.spareBytes())
+		require.Zero(t, r.env.spool.usage())
+		h.intact(x)
+		stop()
+	})
+}
+
 // A gap that waits for the catalogue keeps its cause over a crash.
 func TestGapKeepsItsCauseOverACrash(t *testing.T) {
 	for _, ended := range []bool{false, true} {

@@ -147,7 +147,7 @@ func New(cfg Config) (*Recorder, error) {
 	r := &Recorder{env: e, leases: &leases{env: e, state: map[lieciba.CameraID]bool{}}, up: &uploader{env: e, batch: uploadBatch},
 		ready: make(chan struct{}), stopped: make(chan struct{}),
 		sinks: map[wantKey]*sink{}, cameras: map[lieciba.CameraID]*camera{}}
-	e.spare = r.up.spare
+	e.spare, e.spareBytes = r.up.spare, r.up.spareBytes
 	r.ctx, r.cancel[0] = context.WithCancel(context.Background())
 	r.sinkCtx, r.cancel[1] = context.WithCancel(context.Background())
 	r.ledgerCtx, r.cancel[2] = context.WithCancel(context.Background())
