@@ -1,11 +1,13 @@
 package seal_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -470,7 +472,9 @@ func TestSealNamesTheOtherCameras(t *testing.T) {
 		require.NoError(h.t, err)
 		var m evidence.RecordingManifest
 		require.NoError(h.t, evidence.Decode(h.sealed().Manifest, &m))
-		require.Equal(h.t, []evidence.RecordingRef{{ID: h.rec.ID, CameraID: h.camera.ID}, {ID: other.ID, CameraID: cam.ID}}, m.SessionRecordings)
+		want := []evidence.RecordingRef{{ID: h.rec.ID, CameraID: h.camera.ID}, {ID: other.ID, CameraID: cam.ID}}
+		slices.SortFunc(want, func(a, b evidence.RecordingRef) int { return cmp.Compare(a.ID, b.ID) })
+		require.Equal(h.t, want, m.SessionRecordings)
 	})
 }
 
