@@ -58,7 +58,7 @@ var everywhere = map[Act][]Role{
 	ActCosign:        {RoleWitness},
 	ActExport:        {RoleReviewer},
 	ActPushEvent:     {RoleCitizenship},
-	ActReadRetention: {RoleApprover, RoleSecurity, RoleAdmin},
+	ActReadRetention: {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin},
 	ActDraftPolicy:   {RoleAdmin},
 	ActApprovePolicy: {RoleApprover},
 	ActPlaceHold:     {RoleReviewer, RoleSecurity},

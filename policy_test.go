@@ -30,7 +30,7 @@ read_evidence    -          all      all      all      -     -           -      
 cosign           -          -        -        -        -     -           -          all
 export           -          all      -        -        -     -           -          -
 push_event       -          -        -        -        -     all         -          -
-read_retention   -          -        all      all      all   -           -          -
+read_retention   -          all      all      all      all   -           -          -
 draft_policy     -          -        -        -        all   -           -          -
 approve_policy   -          -        all      -        -     -           -          -
 place_hold       -          all      -        all      -     -           -          -

@@ -54,14 +54,14 @@ test("a package of a sealed session leaves the house and proves itself", async (
 test("who looked is found again, and the log is whole", async ({ page }) => {
   await signIn(page);
   await page.goto(`${site.url}/audit`);
-  await expect(page.getByRole("cell", { name: "pierakstījās" }).first()).toBeVisible();
-  await page.getByLabel("Darbība").fill("seal_recording");
+  await expect(page.getByRole("cell", { name: "pierakstīšanās" }).first()).toBeVisible();
+  await page.getByLabel("Darbība").selectOption({ label: "ieraksta noslēgšana" });
   await page.getByRole("button", { name: "Meklēt" }).click();
   await expect(page).toHaveURL(/act=seal_recording/);
-  await expect(page.getByRole("cell", { name: "noslēdza ierakstu" }).first()).toBeVisible({
+  await expect(page.getByRole("cell", { name: "ieraksta noslēgšana" }).first()).toBeVisible({
     timeout: 90_000,
   });
-  await expect(page.getByRole("cell", { name: "pierakstījās" })).toHaveCount(0);
+  await expect(page.getByRole("cell", { name: "pierakstīšanās" })).toHaveCount(0);
   const log = page.getByRole("region", { name: "Kontrolsummu žurnāls" });
   await expect(log.getByText("Neviens liecinieks žurnālu neapliecina.")).toBeVisible();
   await log.getByRole("button", { name: "Pārbaudīt visu žurnālu" }).click();

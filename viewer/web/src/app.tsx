@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
-import { LocationProvider, Route, Router } from "preact-iso";
-import { call, me, type Me } from "./lib/api";
+import { LocationProvider, Route, Router, useLocation } from "preact-iso";
+import { call, may, me, type Me } from "./lib/api";
 import { say } from "./lib/i18n";
 import { Header } from "./parts/Header";
 import { Audit } from "./pages/Audit";
@@ -11,6 +11,17 @@ import { SignIn } from "./pages/SignIn";
 import { Wall } from "./pages/Wall";
 
 const NotFound = () => <main class="page">{say("not_found")}</main>;
+
+/** The first page that the roles open: the wall, or else the first of the header's. */
+function Home() {
+  const { route } = useLocation();
+  const first = may("view_sessions") ? "/sessions" : may("read_audit") ? "/audit" : "/retention";
+  const wall = may("watch_live");
+  useEffect(() => {
+    if (!wall) route(first, true);
+  }, [wall, first]);
+  return wall ? <Wall /> : <main class="page quiet">{say("loading")}</main>;
+}
 
 export function App() {
   useEffect(() => {
@@ -24,7 +35,7 @@ export function App() {
     <LocationProvider>
       <Header />
       <Router>
-        <Route path="/" component={Wall} />
+        <Route path="/" component={Home} />
         <Route path="/sites/:site" component={Wall} />
         <Route path="/sessions" component={Sessions} />
         <Route path="/sessions/:id" component={Review} />

@@ -107,6 +107,9 @@ async function refusal(r: Response): Promise<Refusal> {
   return new Refusal(r.status, e?.code ?? "internal", e?.message ?? r.statusText, e?.field);
 }
 
+/** Counts the changes that this page made, so that what shows them is read anew at once. */
+export const changes = signal(0);
+
 /** One call. A 401 signs the page out; every other refusal is thrown. */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const r = await fetch(`/v1${path}`, {
@@ -118,6 +121,7 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
     if (r.status === 401) me.value = null;
     throw await refusal(r);
   }
+  if (method !== "GET") changes.value++;
   return (r.status === 204 ? undefined : await r.json()) as T;
 }
 

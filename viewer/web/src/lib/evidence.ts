@@ -123,6 +123,7 @@ export interface Hold {
   release_asked_by: string;
   release_asked_by_id: string;
   release_due: string | null;
+  active: boolean;
 }
 export interface Deletion {
   id: string;

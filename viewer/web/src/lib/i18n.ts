@@ -32,6 +32,7 @@ type Prefix =
   | "deletion"
   | "export"
   | "hold"
+  | "outcome"
   | "part"
   | "policy"
   | "recording"
@@ -42,3 +43,9 @@ export function sayCode(prefix: Prefix, code: string): string {
   const key = `${prefix}_${code}`;
   return key in lv ? say(key as Word) : code;
 }
+
+/** The codes of a prefix that the pages have words for. */
+export const codesOf = (prefix: Prefix) =>
+  Object.keys(lv)
+    .filter((k) => k.startsWith(`${prefix}_`))
+    .map((k) => k.slice(prefix.length + 1));

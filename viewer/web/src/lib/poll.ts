@@ -1,9 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
-import { call } from "./api";
+import { call, changes } from "./api";
 
 /** Reads a path again and again while the page is seen. */
 export function usePoll<T>(path: string | null, everyMs: number): { value: T | undefined; error: string } {
   const [state, set] = useState<{ value: T | undefined; error: string }>({ value: undefined, error: "" });
+  const changed = changes.value;
   useEffect(() => {
     if (!path) return;
     let timer = 0;
@@ -24,6 +25,6 @@ export function usePoll<T>(path: string | null, everyMs: number): { value: T | u
       gone = true;
       clearTimeout(timer);
     };
-  }, [path, everyMs]);
+  }, [path, everyMs, changed]);
   return state;
 }

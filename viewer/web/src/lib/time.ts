@@ -53,3 +53,31 @@ export function bytes(count: number): string {
   }).format(v);
   return `${number} ${units[u] ?? ""}`;
 }
+
+/** Turns what a datetime-local input holds, taken as Riga time, into an instant; "" stays "". */
+export function rigaInstant(local: string): string {
+  const asUTC = Date.parse(`${local}Z`);
+  if (Number.isNaN(asUTC)) return "";
+  // The offset at the instant that was meant: twice, because it may differ at the first guess.
+  let at = asUTC;
+  for (let i = 0; i < 2; i++) at = asUTC - offset(new Date(at));
+  return new Date(at).toISOString();
+}
+
+function offset(at: Date): number {
+  const parts = new Intl.DateTimeFormat("en-GB", {
+    timeZone: ZONE,
+    hourCycle: "h23",
+    dateStyle: "short",
+    timeStyle: "medium",
+  }).formatToParts(at);
+  const of = (type: string) => Number(parts.find((p) => p.type === type)?.value);
+  const wall = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
+  return wall - Math.floor(at.getTime() / 1000) * 1000;
+}
+
+/** The value of a datetime-local input for an instant, in Riga time. */
+export function rigaLocal(instant: string): string {
+  const at = Date.parse(instant);
+  return Number.isNaN(at) ? "" : new Date(at + offset(new Date(at))).toISOString().slice(0, 16);
+}

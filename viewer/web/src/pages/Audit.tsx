@@ -3,9 +3,10 @@ import { useState } from "preact/hooks";
 import { call, may } from "../lib/api";
 import { saveCSV } from "../lib/csv";
 import type { AuditEntry, LogCheck, LogState, Page } from "../lib/evidence";
-import { say, sayCode } from "../lib/i18n";
+import { codesOf, language, say, sayCode, type Word } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { clockTime, dateTime } from "../lib/time";
+import { clockTime, dateTime, rigaInstant, rigaLocal } from "../lib/time";
+import { Choice } from "../parts/Choice";
 import { Field } from "../parts/Field";
 import { Refused } from "../parts/Refused";
 
@@ -24,7 +25,7 @@ export function Audit() {
     const next = new URLSearchParams();
     for (const f of FILTERS) {
       const v = String(data.get(f) ?? "").trim();
-      if (v) next.set(f, v);
+      if (v) next.set(f, f === "from" || f === "to" ? rigaInstant(v) : v);
     }
     route(`/audit?${next.toString()}`);
   };
@@ -35,25 +36,25 @@ export function Audit() {
       {may("read_evidence") && <Log />}
       <form class="filters" onSubmit={search} role="search">
         <Field name="who" label={say("who")} value={query["who"] ?? ""} />
-        <Field name="act" label={say("act")} value={query["act"] ?? ""} />
+        <Choice
+          name="act"
+          label={say("act")}
+          value={query["act"] ?? ""}
+          options={options("act", "all_acts")}
+        />
         <Field name="session" label={say("session")} value={query["session"] ?? ""} />
         <Field
           name="from"
           label={say("from_time")}
-          value={query["from"] ?? ""}
-          placeholder="2026-11-18T09:00:00+02:00"
+          type="datetime-local"
+          value={rigaLocal(query["from"] ?? "")}
         />
-        <Field
-          name="to"
-          label={say("to_time")}
-          value={query["to"] ?? ""}
-          placeholder="2026-11-18T12:00:00+02:00"
-        />
-        <Field
+        <Field name="to" label={say("to_time")} type="datetime-local" value={rigaLocal(query["to"] ?? "")} />
+        <Choice
           name="outcome"
           label={say("outcome")}
           value={query["outcome"] ?? ""}
-          placeholder="ok, forbidden"
+          options={options("outcome", "all_outcomes")}
         />
         <div class="actions">
           <button class="main">{say("search")}</button>
@@ -67,6 +68,13 @@ export function Audit() {
       {items.length > 0 && <Entries items={items} />}
     </main>
   );
+}
+
+/** The codes of a prefix with their words, by word; the first stands for all. */
+function options(prefix: "act" | "outcome", all: Word) {
+  const list = codesOf(prefix).map((code) => ({ code, text: sayCode(prefix, code) }));
+  list.sort((a, b) => a.text.localeCompare(b.text, language.value));
+  return [{ code: "", text: say(all) }, ...list];
 }
 
 function save(items: AuditEntry[]) {
@@ -112,9 +120,7 @@ function Entries({ items }: { items: AuditEntry[] }) {
             <td>
               <What e={e} />
             </td>
-            <td class={e.outcome === "ok" ? "" : "attention"}>
-              {e.outcome === "ok" ? say("done") : e.outcome}
-            </td>
+            <td class={e.outcome === "ok" ? "" : "attention"}>{sayCode("outcome", e.outcome)}</td>
             <td class="number">{e.log_index ?? <span class="quiet">{say("staged")}</span>}</td>
           </tr>
         ))}

@@ -1,9 +1,8 @@
-import { may } from "../lib/api";
-import type { Deletion, Hold, Page, PlanRow } from "../lib/evidence";
+import type { Deletion, Page, PlanRow } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { bytes, dateTime } from "../lib/time";
-import { Acting } from "../parts/Acting";
+import { Holds } from "../parts/Holds";
 import { Policies } from "../parts/Policies";
 import { Refused } from "../parts/Refused";
 
@@ -63,37 +62,6 @@ function Plan() {
           </tbody>
         </table>
       )}
-    </section>
-  );
-}
-
-function Holds() {
-  const holds = usePoll<Page<Hold>>("/holds", 5000);
-  return (
-    <section class="panel" aria-label={say("holds")}>
-      <h2>{say("holds")}</h2>
-      {holds.error && <Refused why={holds.error} />}
-      {holds.value?.items.length === 0 && <p class="quiet">{say("no_holds")}</p>}
-      {holds.value?.items.map((h) => (
-        <div class="line" key={h.id}>
-          <a href={`/sessions/${h.session_id}`}>{say("session")}</a>
-          <span>
-            {sayCode("hold", h.kind)} {h.reference} · {h.reason} · {h.placed_by},{" "}
-            {dateTime(new Date(h.placed_at))}
-          </span>
-          {h.release_due && (
-            <span class="quiet">{say("release_due", { time: dateTime(new Date(h.release_due)) })}</span>
-          )}
-          {h.release_asked_by ? (
-            <>
-              <span class="attention">{say("release_asked", { who: h.release_asked_by })}</span>
-              {may("release_hold") && <Acting path={`/holds/${h.id}/release`} text={say("release")} />}
-            </>
-          ) : (
-            may("place_hold") && <Acting path={`/holds/${h.id}/release-request`} text={say("ask_release")} />
-          )}
-        </div>
-      ))}
     </section>
   );
 }

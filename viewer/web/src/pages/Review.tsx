@@ -6,6 +6,7 @@ import { Playback } from "../lib/playback";
 import { usePoll } from "../lib/poll";
 import { clockTime, dateTime } from "../lib/time";
 import { Exports } from "../parts/Exports";
+import { Holds } from "../parts/Holds";
 import { Refused } from "../parts/Refused";
 import { Stage } from "../parts/Stage";
 import { Statement } from "../parts/Statement";
@@ -32,6 +33,7 @@ export function Review({ id }: { id: string }) {
       {coverage.value && <Statement session={session.value} data={coverage.value} />}
       {coverage.error && <Refused why={coverage.error} />}
       <Exports session={id} sealed={sealed(coverage.value)} />
+      <Holds session={id} />
     </main>
   );
 }

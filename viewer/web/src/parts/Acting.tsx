@@ -1,12 +1,24 @@
 import { useState } from "preact/hooks";
 import { call } from "../lib/api";
+import { say } from "../lib/i18n";
 import { Refused } from "./Refused";
 
+interface Props {
+  path: string;
+  text: string;
+  body?: unknown;
+  /** Asks once more before it acts. */
+  sure?: boolean;
+}
+
 /** A button that posts to a path and says what came back if it was a no. */
-export function Acting({ path, text, body = {} }: { path: string; text: string; body?: unknown }) {
+export function Acting({ path, text, body = {}, sure = false }: Props) {
+  const [asked, setAsked] = useState(false);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const act = async () => {
+    if (sure && !asked) return setAsked(true);
+    setAsked(false);
     setBusy(true);
     try {
       await call("POST", path, body);
@@ -18,8 +30,8 @@ export function Acting({ path, text, body = {} }: { path: string; text: string; 
   };
   return (
     <>
-      <button type="button" disabled={busy} onClick={() => void act()}>
-        {text}
+      <button type="button" disabled={busy} onClick={() => void act()} onBlur={() => setAsked(false)}>
+        {asked ? say("are_you_sure") : text}
       </button>
       {problem && <Refused why={problem} />}
     </>

@@ -29,13 +29,17 @@ function One({ e }: { e: Export }) {
     <div class="line">
       <span>
         {dateTime(new Date(e.requested_at))} · {e.recipient_name} · {e.purpose}
+        {e.recipient && ` · ${say("encrypted")}`}
       </span>
       {ready ? (
         <a href={`/v1/exports/${e.id}/content`} download>
           {say("fetch_package", { size: bytes(e.size) })}
         </a>
       ) : e.state === "building" && e.total_bytes > 0 ? (
-        <progress max={e.total_bytes} value={e.done_bytes} aria-label={sayCode("export", e.state)} />
+        <span>
+          {sayCode("export", e.state)} {Math.min(100, Math.floor((100 * e.done_bytes) / e.total_bytes))} %{" "}
+          <progress max={e.total_bytes} value={e.done_bytes} aria-label={sayCode("export", e.state)} />
+        </span>
       ) : (
         <span class={e.state === "failed" ? "failed" : "quiet"}>{sayCode("export", e.state)}</span>
       )}
@@ -73,7 +77,7 @@ function Ask({ session }: { session: string }) {
     );
   return (
     <form class="form" onSubmit={(ev) => void send(ev)}>
-      <Field name="purpose" label={say("purpose")} required />
+      <Field name="purpose" label={say("purpose")} required focus />
       <Field name="recipient_name" label={say("recipient")} required />
       <Field name="recipient" label={say("recipient_key")} placeholder="age1…" />
       <div class="actions">

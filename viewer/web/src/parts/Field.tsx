@@ -1,7 +1,10 @@
+import { useEffect, useRef } from "preact/hooks";
+
 interface Props {
   name: string;
   label: string;
-  type?: "text" | "number";
+  type?: "text" | "number" | "datetime-local";
+  focus?: boolean;
   required?: boolean;
   placeholder?: string;
   value?: string | number;
@@ -19,11 +22,18 @@ export function Field({
   value,
   min,
   max,
+  focus = false,
 }: Props) {
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (focus) first.current?.focus();
+  }, [focus]);
   return (
     <label class="field">
       <span>{label}</span>
-      {type === "number" ? (
+      {type === "datetime-local" ? (
+        <input type="datetime-local" name={name} value={value} />
+      ) : type === "number" ? (
         <input type="number" name={name} required={required} value={value} min={min} max={max} />
       ) : (
         <input
@@ -34,6 +44,7 @@ export function Field({
           value={value}
           maxLength={500}
           autocomplete="off"
+          ref={first}
         />
       )}
     </label>

@@ -38,7 +38,7 @@ export function Policies() {
             {p.approved_by && ` → ${p.approved_by}`}
           </span>
           {p.state === "draft" && may("approve_policy") && p.drafted_by_id !== me.value?.id && (
-            <Acting path={`/retention/policies/${p.id}/approval`} text={say("approve")} />
+            <Acting path={`/retention/policies/${p.id}/approval`} text={say("approve")} sure />
           )}
         </div>
       ))}

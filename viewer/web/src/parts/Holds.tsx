@@ -1,0 +1,88 @@
+import { useState } from "preact/hooks";
+import { call, may } from "../lib/api";
+import type { Hold, Page } from "../lib/evidence";
+import { codesOf, say, sayCode } from "../lib/i18n";
+import { usePoll } from "../lib/poll";
+import { dateTime } from "../lib/time";
+import { Acting } from "./Acting";
+import { Choice } from "./Choice";
+import { Field } from "./Field";
+import { Refused } from "./Refused";
+
+/** The active holds of all sessions, or of one: there they can be placed too. */
+export function Holds({ session }: { session?: string }) {
+  const holds = usePoll<Page<Hold>>(session ? `/holds?session=${session}` : "/holds", 5000);
+  const active = holds.value?.items.filter((h) => h.active) ?? [];
+  if (!may("read_retention")) return null;
+  return (
+    <section class="panel" aria-label={say("holds")}>
+      <h2>{say("holds")}</h2>
+      {holds.error && <Refused why={holds.error} />}
+      {holds.value && active.length === 0 && <p class="quiet">{say("no_holds")}</p>}
+      {active.map((h) => (
+        <One key={h.id} h={h} link={!session} />
+      ))}
+      {session && may("place_hold") && <Place session={session} />}
+    </section>
+  );
+}
+
+function One({ h, link }: { h: Hold; link: boolean }) {
+  return (
+    <div class="line">
+      {link && <a href={`/sessions/${h.session_id}`}>{say("session")}</a>}
+      <span>
+        {sayCode("hold", h.kind)} {h.reference} · {h.reason} · {h.placed_by},{" "}
+        {dateTime(new Date(h.placed_at))}
+      </span>
+      {h.release_due && (
+        <span class="quiet">{say("release_due", { time: dateTime(new Date(h.release_due)) })}</span>
+      )}
+      {h.release_asked_by ? (
+        <>
+          <span class="attention">{say("release_asked", { who: h.release_asked_by })}</span>
+          {may("release_hold") && <Acting path={`/holds/${h.id}/release`} text={say("release")} sure />}
+        </>
+      ) : (
+        may("place_hold") && <Acting path={`/holds/${h.id}/release-request`} text={say("ask_release")} />
+      )}
+    </div>
+  );
+}
+
+function Place({ session }: { session: string }) {
+  const [open, setOpen] = useState(false);
+  const [problem, setProblem] = useState("");
+  const send = async (ev: SubmitEvent) => {
+    ev.preventDefault();
+    const data = new FormData(ev.currentTarget as HTMLFormElement);
+    try {
+      await call("POST", `/exam-sessions/${session}/holds`, Object.fromEntries(data));
+      setOpen(false);
+      setProblem("");
+    } catch (e) {
+      setProblem((e as Error).message);
+    }
+  };
+  if (!open)
+    return (
+      <button type="button" onClick={() => setOpen(true)}>
+        {say("place_hold")}
+      </button>
+    );
+  const kinds = codesOf("hold").map((code) => ({ code, text: sayCode("hold", code) }));
+  return (
+    <form class="form" onSubmit={(ev) => void send(ev)}>
+      <Choice name="kind" label={say("kind")} value="appeal" options={kinds} />
+      <Field name="reference" label={say("reference")} required focus />
+      <Field name="reason" label={say("reason")} required />
+      <div class="actions">
+        <button class="main">{say("place_hold")}</button>
+        <button type="button" onClick={() => setOpen(false)}>
+          {say("close")}
+        </button>
+      </div>
+      {problem && <Refused why={problem} />}
+    </form>
+  );
+}
