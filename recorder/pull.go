@@ -32,6 +32,8 @@ type puller struct {
 	since time.Time // of the present state
 	known bool      // creds were read
 
+	told told // owned by run
+
 	renew chan struct{} // ask for a new run; capacity 1
 	retry chan struct{} // do not wait any longer; capacity 1
 	live  atomic.Bool
@@ -65,11 +67,14 @@ func (p *puller) run(ctx context.Context) {
 		}
 		cause, detail := ingest.CauseOf(err), wordsOf(err)
 		p.hub.end(ending{cause: cause, detail: detail, at: last})
-		if p.live.Swap(false) {
+		live := p.live.Swap(false)
+		if live {
 			p.setSince()
 		}
 		p.meter.reconnects.Add(1)
-		p.env.log.WarnContext(ctx, "stream ended", "camera", p.camera, "stream", p.stream.Role, "cause", cause, "err", detail)
+		if quiet, tell := p.told.of(cause, p.env.now(), live); tell {
+			p.env.log.WarnContext(ctx, "stream ended", "camera", p.camera, "stream", p.stream.Role, "cause", cause, "err", detail, "not_logged", quiet)
+		}
 		d := wait.next(cause, p.env.now().Sub(began), !last.IsZero())
 		p.sleep(ctx, d)
 	}

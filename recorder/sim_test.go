@@ -26,7 +26,8 @@ import (
 // second, a key frame every 2 s, faults on demand.
 type simCamera struct {
 	mu     sync.Mutex
-	down   error // attempts fail with it
+	down   error         // attempts fail with it
+	delay  time.Duration // an attempt takes so long; set before the start
 	sps    []byte
 	pps    []byte
 	idr    []byte
@@ -69,6 +70,9 @@ func (c *simCamera) fail(err error) {
 }
 
 func (c *simCamera) open(ctx context.Context, o ingest.Options, h ingest.Handler) (link, error) {
+	if !pause(ctx, c.delay) {
+		return nil, ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.opened++

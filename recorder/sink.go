@@ -56,6 +56,7 @@ type sink struct {
 	closing   *writing     // while closeSegment works on it
 	covered   time.Time    // up to here the window is accounted for
 	fresh     bool         // nothing of the window is accounted for yet
+	since     time.Time    // this process took the recording up; zero once it made a segment
 	gap       *lieciba.Gap // the open loss
 	resume    time.Time    // the start of the segment that ends gap once it is durable
 	reach     *time.Time   // how far a salvaged segment reaches; nil: none was
@@ -92,7 +93,8 @@ type shown struct {
 
 func newSink(e *env, src *stream, rec lieciba.Recording, want plan) *sink {
 	return &sink{env: e, source: src, from: src, rec: rec, want: want, ledger: newLedger(e, rec.ID),
-		wake: make(chan struct{}, 1), finished: make(chan struct{}), filed: make(chan struct{}), covered: want.window.From, fresh: true}
+		wake: make(chan struct{}, 1), finished: make(chan struct{}), filed: make(chan struct{}), covered: want.window.From, fresh: true,
+		since: lieciba.Micro(e.now())}
 }
 
 // setPlan changes what is wanted; it takes effect at once.

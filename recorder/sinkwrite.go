@@ -17,7 +17,7 @@ func (s *sink) begin(e entry, p plan) {
 	if s.gap == nil && f.Time.After(s.covered) {
 		cause, detail := s.why.cause, s.why.detail
 		if cause == "" {
-			cause, detail = lieciba.CauseServerStart, "recording began inside the window"
+			cause, detail = lieciba.CauseServerStart, beganInside
 		}
 		s.lose(s.covered, cause, detail)
 	}
@@ -44,7 +44,7 @@ func (s *sink) begin(e entry, p plan) {
 		s.lose(s.covered, diskCause(err), "a file cannot be made in the spool")
 		return
 	}
-	s.seg = g
+	s.seg, s.since = g, time.Time{}
 	if s.gap != nil {
 		s.resume = f.Time
 	}
@@ -227,8 +227,12 @@ func (s *sink) lose(at time.Time, cause lieciba.GapCause, detail string) {
 		if !splits(s.gap.Cause, cause) || !now.Before(p.window.To) {
 			return
 		}
-		at = latest(now, s.gap.From)
+		at = latest(s.turned(cause, now), s.gap.From)
 		s.closeGap(at)
+	} else if to := s.unknown(at, cause, p); to.After(at) {
+		s.lose(at, lieciba.CauseServerStart, beganInside)
+		s.closeGap(to)
+		at = to
 	}
 	if !at.Before(p.window.To) {
 		return
@@ -248,6 +252,32 @@ func (s *sink) lose(at time.Time, cause lieciba.GapCause, detail string) {
 		return s.env.cfg.Catalog.PutGap(ctx, g)
 	})
 	s.env.log.Warn("gap", "camera", s.rec.CameraID, "recording", s.rec.ID, "from", at, "cause", cause, "detail", detail)
+}
+
+const beganInside = "recording began inside the window"
+
+// unknown is up to when no recorder could know of a recording whose window is
+// lost from at on: that part is not the fault of cause. Zero if there is none.
+func (s *sink) unknown(at time.Time, cause lieciba.GapCause, p plan) time.Time {
+	switch {
+	case !s.fresh || cause == lieciba.CauseServerStart:
+		return time.Time{}
+	case cause == lieciba.CauseNotAssigned && !within(p.assigned, at): // true whoever was there to see it
+		return time.Time{}
+	case s.since.After(p.window.To):
+		return p.window.To
+	}
+	return s.since
+}
+
+// turned is when the open loss, which is this server's, became one of cause: the
+// first attempt to connect takes its time, and tells of all of it.
+func (s *sink) turned(cause lieciba.GapCause, now time.Time) time.Time {
+	absent := s.gap.Cause == lieciba.CauseServerStart || s.gap.Cause == lieciba.CauseServerDown
+	if !absent || ours[cause] || !s.gap.From.Before(s.since) || s.since.After(now) {
+		return now
+	}
+	return s.since
 }
 
 func (s *sink) closeGap(to time.Time) {
