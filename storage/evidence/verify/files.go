@@ -73,8 +73,12 @@ func (c *check) checkFiles() error {
 		}
 		want[w.Name] = w
 	}
+	contents := map[content]string{}
+	for _, w := range want {
+		contents[content{w.Size, w.SHA256}] = w.Name
+	}
 	for _, w := range c.manifest.Files {
-		if err := c.compare(want[w.Name], want); err != nil {
+		if err := c.compare(want[w.Name], contents); err != nil {
 			return err
 		}
 	}
@@ -209,8 +213,14 @@ func (f *file) keepHead(b []byte) {
 	f.headErr = err
 }
 
-// compare judges one file of the manifest.
-func (c *check) compare(w evidence.FileManifest, all map[string]evidence.FileManifest) error {
+// content tells files apart by what is in them.
+type content struct {
+	size int64
+	sum  evidence.Hash
+}
+
+// compare judges one file of the manifest; all names a file by its content.
+func (c *check) compare(w evidence.FileManifest, all map[content]string) error {
 	f := c.files[w.Name]
 	if f == nil {
 		c.missing(w)
@@ -232,11 +242,9 @@ func (c *check) compare(w evidence.FileManifest, all map[string]evidence.FileMan
 		}
 		return nil
 	}
-	for name, o := range all {
-		if o.SHA256 == f.sum && o.Size == f.size {
-			c.add(c.named(find(CodeSwapped, name), w.Name))
-			return nil
-		}
+	if name, ok := all[content{f.size, f.sum}]; ok {
+		c.add(c.named(find(CodeSwapped, name), w.Name))
+		return nil
 	}
 	if !isSegment {
 		c.add(find(CodeChanged, evidence.Hash(f.sum), w.SHA256).in(w.Name))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"lieciba"
 	"lieciba/storage/evidence"
@@ -77,10 +78,11 @@ func (p *printer) line(format string, args ...any) {
 	fmt.Fprintf(&p.b, format+"\n", args...)
 }
 
-// harmless takes out what is no printable character.
+// harmless takes out what is no printable character: controls, and marks that
+// reorder, hide or join what stands beside them.
 func harmless(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0xfffd || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if r == unicode.ReplacementChar || !unicode.IsGraphic(r) {
 			return '?'
 		}
 		return r

@@ -26,20 +26,21 @@ const (
 // verdict is altered already.
 func salvage(r io.ReaderAt, size int64, cause error) (*source, *Finding) {
 	s := &source{findings: []Finding{find(CodeContainer, why(cause))}}
+	w := &window{r: r, size: size}
 	for at := int64(0); ; {
-		start, err := search(r, at, size, localSignature)
+		start, err := w.search(at, localSignature)
 		if err != nil {
 			return nil, reason(CodeUnreadable, err.Error())
 		}
 		if start < 0 {
 			break
 		}
-		name, content := localHeader(r, start, size)
+		name, content := localHeader(w, start, size)
 		if name == "" {
 			at = start + 1
 			continue
 		}
-		end, next, err := contentEnd(r, content, size)
+		end, next, err := contentEnd(w, content)
 		if err != nil {
 			return nil, reason(CodeUnreadable, err.Error())
 		}
@@ -73,9 +74,10 @@ func localHeader(r io.ReaderAt, at, size int64) (name string, content int64) {
 
 // contentEnd finds where a content ends: at a descriptor before the next header,
 // or at the end of what is there.
-func contentEnd(r io.ReaderAt, content, size int64) (end, next int64, err error) {
+func contentEnd(w *window, content int64) (end, next int64, err error) {
+	size := w.size
 	for at := content; ; {
-		d, err := search(r, at, size, descriptorSignature)
+		d, err := w.search(at, descriptorSignature)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -83,7 +85,7 @@ func contentEnd(r io.ReaderAt, content, size int64) (end, next int64, err error)
 			return size, size, nil
 		}
 		after := make([]byte, 4)
-		if err := readFull(r, after, d+descriptorSize); err != nil {
+		if err := readFull(w, after, d+descriptorSize); err != nil {
 			return 0, 0, err
 		}
 		if string(after) == localSignature || string(after) == centralSignature {
@@ -93,19 +95,61 @@ func contentEnd(r io.ReaderAt, content, size int64) (end, next int64, err error)
 	}
 }
 
+// window is a piece of the file that is kept while one looks through it, so that
+// a file full of what is sought is read once and not once for each find.
+type window struct {
+	r    io.ReaderAt
+	size int64
+	buf  []byte
+	from int64 // offset of buf
+}
+
+const windowSize = 1 << 20
+
+// at returns what is there from an offset below size on: n bytes or more, unless
+// the file ends before.
+func (w *window) at(offset, n int64) ([]byte, error) {
+	n = min(n, w.size-offset)
+	if offset < w.from || offset+n > w.from+int64(len(w.buf)) {
+		next := w.buf[:0]
+		if cap(next) == 0 {
+			next = make([]byte, 0, min(windowSize, w.size))
+		}
+		next = next[:min(int64(cap(next)), w.size-offset)]
+		if err := readFull(w.r, next, offset); err != nil {
+			w.buf = nil
+			return nil, err
+		}
+		w.buf, w.from = next, offset
+	}
+	return w.buf[offset-w.from:], nil
+}
+
+// ReadAt implements io.ReaderAt for pieces that are smaller than the window.
+func (w *window) ReadAt(p []byte, offset int64) (int, error) {
+	if offset >= w.size {
+		return 0, io.EOF
+	}
+	b, err := w.at(offset, int64(len(p)))
+	if err != nil {
+		return 0, err
+	}
+	n := copy(p, b)
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 // search returns the first offset of mark from at on, -1 if there is none.
-func search(r io.ReaderAt, at, size int64, mark string) (int64, error) {
-	buf := make([]byte, min(1<<20, max(0, size-at)))
-	for at+int64(len(mark)) <= size {
-		b := buf[:min(int64(len(buf)), size-at)]
-		if err := readFull(r, b, at); err != nil {
+func (w *window) search(at int64, mark string) (int64, error) {
+	for at+int64(len(mark)) <= w.size {
+		b, err := w.at(at, int64(len(mark)))
+		if err != nil {
 			return -1, err
 		}
 		if i := bytes.Index(b, []byte(mark)); i >= 0 {
 			return at + int64(i), nil
-		}
-		if at+int64(len(b)) == size {
-			break
 		}
 		at += int64(len(b) - len(mark) + 1)
 	}
