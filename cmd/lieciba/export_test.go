@@ -18,6 +18,7 @@ import (
 	"lieciba/cmd/lieciba/config"
 	"lieciba/cmd/lieciba/server"
 	"lieciba/storage"
+	"lieciba/storage/fsck"
 	"lieciba/storage/localfs"
 	"lieciba/storage/seal"
 	"lieciba/storage/segment"
@@ -134,6 +135,10 @@ func TestExportCommand(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "export:"+string(list[0].ID), entries[0].Object)
 
+			checked, err := fsck.CheckLog(t.Context(), cat, fsck.Options{})
+			require.NoError(t, err)
+			require.Empty(t, checked.Violations)
+
 			code, _, errs = shell(t, args...)
 			require.Equal(t, 1, code)
 			require.Contains(t, errs, "exists already")
@@ -171,16 +176,20 @@ func TestExportCommandRefuses(t *testing.T) {
 		code int
 		want string
 	}{
-		"no such session": {append(base, "EX-8"), 1, "no session"},
-		"no purpose":      {[]string{"export", "EX-7", "-c", conf, "--out", path, "--recipient-name", "b"}, 2, "--purpose"},
-		"private key":     {append(base, "EX-7", "--recipient", "AGE-SECRET-KEY-1QQQ"), 1, "private key"},
-		"half a clip":     {append(base, "EX-7", "--from", "2026-05-04T12:00:01+03:00"), 1, "--to"},
-		"no offset":       {append(base, "EX-7", "--from", "2026-05-04T12:00:01"), 1, "offset"},
+		"no such session":  {append(base, "EX-8"), 1, "no session"},
+		"no purpose":       {[]string{"export", "EX-7", "-c", conf, "--out", path, "--recipient-name", "b"}, 2, "--purpose"},
+		"private key":      {append(base, "EX-7", "--recipient", "AGE-SECRET-KEY-1QQQ"), 1, "private key"},
+		"a person":         {append(base, "EX-7", "--purpose", "asked by 150685-11111"), 1, "purpose: holds what looks like a personal code"},
+		"a person gets it": {append(base, "EX-7", "--recipient-name", "J. B. 32123412345"), 1, "recipient-name: holds what looks like a personal code"},
+		"two lines":        {append(base, "EX-7", "--purpose", "a\nb"), 1, "purpose: must not hold line breaks"},
+		"half a clip":      {append(base, "EX-7", "--from", "2026-05-04T12:00:01+03:00"), 1, "--to"},
+		"no offset":        {append(base, "EX-7", "--from", "2026-05-04T12:00:01"), 1, "offset"},
 	} {
 		code, _, errs := shell(t, c.args...)
 		require.Equal(t, c.code, code, name)
 		require.Contains(t, errs, c.want, name)
 		require.NotContains(t, errs, "AGE-SECRET", name)
 		require.NoFileExists(t, path)
+		require.NoDirExists(t, path+server.BuildingSuffix, name)
 	}
 }

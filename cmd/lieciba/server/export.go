@@ -65,12 +65,13 @@ func Export(ctx context.Context, c config.Config, r ExportRequest, tell export.P
 }
 
 func (r ExportRequest) check() error {
-	switch {
-	case r.Purpose == "" || len(r.Purpose) > 500:
-		return lieciba.Invalid("purpose", "say in 1 to 500 bytes why the recording leaves the house")
-	case r.RecipientName == "" || len(r.RecipientName) > 200:
-		return lieciba.Invalid("recipient-name", "say in 1 to 200 bytes who gets the package")
-	case r.From.IsZero() != r.To.IsZero() || !r.From.IsZero() && !r.To.After(r.From):
+	if err := lieciba.CheckSentence("purpose", r.Purpose); err != nil {
+		return err
+	}
+	if err := lieciba.CheckName("recipient-name", r.RecipientName); err != nil {
+		return err
+	}
+	if r.From.IsZero() != r.To.IsZero() || !r.From.IsZero() && !r.To.After(r.From) {
 		return lieciba.Invalid("to", "a clip needs --from and a later --to")
 	}
 	if r.Recipient == "" {
@@ -129,9 +130,8 @@ func (x exporting) request(ctx context.Context, s lieciba.ExamSession) (lieciba.
 	if err := durable.WriteFile(x.note(), []byte(e.ID), 0o600); err != nil {
 		return e, err
 	}
-	entry := &lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: "shell", WhoID: "shell", Act: string(lieciba.ActExport),
-		Object: "export:" + string(e.ID), SessionID: s.ID, From: e.From, To: e.To, Outcome: "ok", Detail: "an evidence package was asked for at the machine itself"}
-	return e, x.cat.Act(ctx, entry, func(ctx context.Context) error { return x.cat.PutExport(ctx, e) })
+	entry := x.entry(e, now, "an evidence package was asked for at the machine itself")
+	return e, x.cat.Act(ctx, &entry, func(ctx context.Context) error { return x.cat.PutExport(ctx, e) })
 }
 
 func (x exporting) resume(ctx context.Context, s lieciba.ExamSession, id string) (lieciba.Export, error) {
@@ -179,12 +179,23 @@ func (x exporting) build(ctx context.Context, e lieciba.Export, tell export.Prog
 		if err := durable.Rename(b.Path(e), x.r.Out); err != nil {
 			return out, err
 		}
-		out.State, out.CollectedAt = lieciba.ExportCollected, lieciba.Micro(time.Now())
-		if err := x.cat.PutExport(ctx, out.Export); err != nil {
+		if out.Export, err = x.collect(ctx, out.Export); err != nil {
 			return out, err
 		}
 	}
 	return out, errors.Join(b.Remove(e.ID), durable.Remove(x.note()), durable.Remove(x.dir))
+}
+
+// collect marks a package as fetched, with the entry that says so.
+func (x exporting) collect(ctx context.Context, e lieciba.Export) (lieciba.Export, error) {
+	e.State, e.CollectedAt = lieciba.ExportCollected, lieciba.Micro(time.Now())
+	entry := x.entry(e, e.CollectedAt, "package collected at the machine itself")
+	return e, x.cat.Act(ctx, &entry, func(ctx context.Context) error { return x.cat.PutExport(ctx, e) })
+}
+
+func (x exporting) entry(e lieciba.Export, at time.Time, detail string) lieciba.AuditEntry {
+	return lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](at), At: at, Who: "shell", WhoID: "shell", Act: string(lieciba.ActExport),
+		Object: "export:" + string(e.ID), SessionID: e.SessionID, From: e.From, To: e.To, Outcome: "ok", Detail: detail}
 }
 
 // beside builds while the sequencer runs, and joins it.

@@ -1,0 +1,41 @@
+package lieciba
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds on free text, in characters.
+const (
+	MaxName     = 200
+	MaxSentence = 500 // a purpose, a reason
+)
+
+// CheckName refuses names that cannot be shown on one line, that are longer than
+// MaxName, or that hold a personal code: CodeInvalid with the field.
+func CheckName(field, s string) error { return checkLine(field, s, MaxName) }
+
+// CheckSentence is CheckName for purposes and reasons, up to MaxSentence.
+func CheckSentence(field, s string) error { return checkLine(field, s, MaxSentence) }
+
+func checkLine(field, s string, longest int) error {
+	switch {
+	case strings.TrimSpace(s) == "":
+		return Invalid(field, "must not be empty")
+	case !utf8.ValidString(s) || utf8.RuneCountInString(s) > longest:
+		return Invalid(field, "must have at most %d characters", longest)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return Invalid(field, "must not hold line breaks or other control characters")
+	}
+	return CheckImpersonal(field, s)
+}
+
+// CheckImpersonal refuses what looks like a personal code: the product stores
+// none, and what enters the hash log can never be taken out.
+func CheckImpersonal(field, s string) error {
+	if HoldsPersonalCode(s) {
+		return Invalid(field, "holds what looks like a personal code: name the case by its number, never a person")
+	}
+	return nil
+}
