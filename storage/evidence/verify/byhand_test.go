@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba/storage/evidence"
+	"lieciba/storage/evidence/verify"
 )
 
 // TestByHand runs the commands of EVIDENCE.md, as they stand there, on a package.
@@ -24,7 +25,14 @@ func TestByHand(t *testing.T) {
 	run := func(p parcel) string {
 		cmd := exec.CommandContext(t.Context(), "bash", "-euc", script)
 		cmd.Dir = p.folder(t)
+		cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+		before, err := verify.Verify(t.Context(), cmd.Dir, h.trust())
+		require.NoError(t, err)
 		out, _ := cmd.CombinedOutput() // a bad signature is a status too
+		after, err := verify.Verify(t.Context(), cmd.Dir, h.trust())
+		require.NoError(t, err)
+		require.Equal(t, before.Verdict, after.Verdict, "the steps leave the package as it is")
+		require.Equal(t, codes(before), codes(after))
 		return string(out)
 	}
 	out := run(p)

@@ -57,7 +57,7 @@ func (c *check) read(name string) ([]byte, bool) {
 			return b, true
 		}
 	}
-	c.add(find(CodeUnreadable, err.Error()).in(name))
+	c.add(find(CodeUnreadable, why(err)).in(name))
 	return nil, false
 }
 

@@ -32,6 +32,8 @@ const (
 	CodeTooLarge    Code = "too_large"
 	CodeFormat      Code = "format_unknown"
 	CodeContainer   Code = "container"
+	CodeRepacked    Code = "container_repacked"
+	CodeLeftover    Code = "leftover"
 	CodeEncryption  Code = "encryption"
 	CodeOrder       Code = "file_order"
 	CodeNoFile      Code = "file_not_regular"
@@ -110,7 +112,27 @@ func (f Finding) Text(lang string) string {
 	if lang == "lv" {
 		format = t.lv
 	}
-	return fmt.Sprintf(format, f.args...)
+	args := make([]any, len(f.args))
+	for i, a := range f.args {
+		args[i] = a
+		if s, ok := a.(speaker); ok {
+			args[i] = s.say(lang)
+		}
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// speaker is an argument that has words of its own in each language.
+type speaker interface{ say(lang string) string }
+
+// words are an argument in both languages.
+type words struct{ lv, en string }
+
+func (w words) say(lang string) string {
+	if lang == "lv" {
+		return w.lv
+	}
+	return w.en
 }
 
 // add keeps a finding once.

@@ -1,5 +1,16 @@
 package verify
 
+var (
+	notInside = words{"tajā nav ne manifest.json, ne mapes evidence/", "neither manifest.json nor the folder evidence/ is in it"}
+	isEmpty   = words{"tas ir tukšs", "it is empty"}
+	noZIP     = words{"tas nav ZIP fails, vai tas ir bojāts", "it is no ZIP file, or a broken one"}
+)
+
+// subfolder says where the package may be instead.
+func subfolder(name string) words {
+	return words{notInside.lv + "; manifest.json ir apakšmapē " + name + ": norādiet to", notInside.en + "; the sub-folder " + name + " holds manifest.json: give that one"}
+}
+
 type text struct {
 	severity Severity
 	lv, en   string
@@ -14,7 +25,10 @@ var texts = map[Code]text{
 	CodeTooLarge:   {SeverityUnverifiable, "fails ir par lielu: %s baiti", "the file is too large: %s bytes"},
 	CodeFormat:     {SeverityUnverifiable, "pakotnes formāts %q šai programmai nav zināms: vajadzīga jaunāka", "this program does not know the package's format %q: it takes a newer one"},
 
-	CodeContainer:  {SeverityAltered, "pakotnes ietvars nav tāds, kāds tika uzrakstīts: %s", "the container is not as it was written: %s"},
+	CodeContainer: {SeverityAltered, "pakotnes ietvars nav tāds, kāds tika uzrakstīts: %s", "the container is not as it was written: %s"},
+	CodeRepacked: {SeverityAltered, "pakotnes ietvaru nav rakstījis tās veidotājs: tas pārpakots vai mainīts ar citu ZIP programmu; izpakojiet to un pārbaudiet mapi, tad spriež par saturu",
+		"the container was not written by the builder: it was packed again or edited by another ZIP program; unpack it and verify the folder, which judges the contents"},
+	CodeLeftover:   {SeverityNote, "nepieder pakotnei, to atstājusi operētājsistēma: nav ņemts vērā", "not part of the package, left by the operating system: ignored"},
 	CodeEncryption: {SeverityAltered, "šifrētais fails ir izmainīts: %s", "the encrypted file was altered: %s"},
 	CodeOrder:      {SeverityAltered, "fails neatrodas savā vietā: te jābūt %s", "the file is not in its place: %s belongs here"},
 	CodeNoFile:     {SeverityAltered, "tas nav parasts fails", "it is no regular file"},

@@ -17,6 +17,7 @@ const (
 	descriptorSignature = "PK\x07\x08"
 	localSize           = 30
 	localExtra          = 20
+	localFixed          = "\x2d\x00\x08\x08\x00\x00\x00\x00\x21\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff" // version to sizes
 	descriptorSize      = 24
 )
 
@@ -27,6 +28,7 @@ const (
 func salvage(r io.ReaderAt, size int64, cause error) (*source, *Finding) {
 	s := &source{findings: []Finding{find(CodeContainer, why(cause))}}
 	w := &window{r: r, size: size}
+	ours, all, known := 0, 0, false
 	for at := int64(0); ; {
 		start, err := w.search(at, localSignature)
 		if err != nil {
@@ -35,11 +37,16 @@ func salvage(r io.ReaderAt, size int64, cause error) (*source, *Finding) {
 		if start < 0 {
 			break
 		}
-		name, content := localHeader(w, start, size)
+		name, content, own := localHeader(w, start, size)
 		if name == "" {
 			at = start + 1
 			continue
 		}
+		all++
+		if own {
+			ours++
+		}
+		known = known || belongs(name)
 		end, next, err := contentEnd(w, content)
 		if err != nil {
 			return nil, reason(CodeUnreadable, err.Error())
@@ -47,29 +54,33 @@ func salvage(r io.ReaderAt, size int64, cause error) (*source, *Finding) {
 		s.files = append(s.files, &file{name: name, size: end - content, open: section(r, content, end-content)})
 		at = next
 	}
-	if len(s.files) == 0 {
-		return nil, reason(CodeNoPackage, why(cause))
+	switch foreign := 2*ours < all; {
+	case all == 0, foreign && !known:
+		return nil, reason(CodeNoPackage, noZIP)
+	case foreign: // where its contents begin and end only its directory could tell
+		return nil, &s.findings[0]
 	}
 	return s, nil
 }
 
 // localHeader reads the name in a local header and where its content starts; an
-// empty name means that there is no such header.
-func localHeader(r io.ReaderAt, at, size int64) (name string, content int64) {
+// empty name means that there is no such header. Own tells the builder's headers
+// from those of other programs.
+func localHeader(r io.ReaderAt, at, size int64) (name string, content int64, own bool) {
 	fixed := make([]byte, localSize)
 	if at+localSize > size || readFull(r, fixed, at) != nil {
-		return "", 0
+		return "", 0, false
 	}
 	n := int64(binary.LittleEndian.Uint16(fixed[26:]))
 	content = at + localSize + n + localExtra
 	if n == 0 || n > 255 || content > size {
-		return "", 0
+		return "", 0, false
 	}
 	b := make([]byte, n)
 	if readFull(r, b, at+localSize) != nil || zipfile.CheckName(string(b)) != nil {
-		return "", 0
+		return "", 0, false
 	}
-	return string(b), content
+	return string(b), content, string(fixed[4:26]) == localFixed && binary.LittleEndian.Uint16(fixed[28:]) == localExtra
 }
 
 // contentEnd finds where a content ends: at a descriptor before the next header,

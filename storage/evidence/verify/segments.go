@@ -53,6 +53,12 @@ func differs(in segment.Init, s evidence.SegmentDetail) string {
 // be: which of them, and the time that they held. Without known s is nothing but
 // an ID: the manifest is gone, and only damage that shows by itself is named.
 func (c *check) locate(f *file, s evidence.SegmentDetail, known bool) error {
+	if f.packed { // the folder tells more
+		if known && f.sum != s.SHA256 {
+			c.add(c.ofSegment(find(CodeChanged, evidence.Hash(f.sum), s.SHA256), s))
+		}
+		return nil
+	}
 	about := func(x Finding) Finding {
 		if known {
 			return c.ofSegment(x, s)

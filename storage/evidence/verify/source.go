@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"filippo.io/age"
 
 	"lieciba"
+	"lieciba/storage/evidence"
 	"lieciba/storage/evidence/zipfile"
 )
 
@@ -30,10 +32,11 @@ type source struct {
 
 // file is one file of a package.
 type file struct {
-	name  string
-	size  int64
-	entry *zipfile.Entry // its CRC-32 is to be right too
-	open  func() (io.ReaderAt, io.Closer, error)
+	name   string
+	size   int64
+	entry  *zipfile.Entry // its CRC-32 is to be right too
+	packed bool           // deflated: read from front to back
+	open   func() (io.ReaderAt, io.Closer, error)
 
 	sum     [32]byte // after it was hashed
 	head    []byte   // ftyp and moov of a segment
@@ -99,6 +102,9 @@ const ageMagic = "age-encryption.org/v1\n"
 
 // openArchive opens a ZIP file, encrypted or not.
 func openArchive(r io.ReaderAt, size int64, identities []age.Identity) (*source, *Finding) {
+	if size == 0 {
+		return nil, reason(CodeNoPackage, isEmpty)
+	}
 	start := make([]byte, min(size, int64(len(ageMagic))))
 	if _, err := r.ReadAt(start, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, reason(CodeUnreadable, err.Error())
@@ -118,15 +124,21 @@ func openArchive(r io.ReaderAt, size int64, identities []age.Identity) (*source,
 }
 
 // openZIP opens the container strictly. One that is not in canonical form is
-// altered, and is searched for its files all the same, so that the findings can
-// name them.
+// altered; its files are taken from its directory where that can be read, else
+// searched for, so that the findings can name them.
 func openZIP(r io.ReaderAt, size int64) (*source, *Finding) {
 	z, err := zipfile.Open(r, size)
 	if lieciba.CodeOf(err) == lieciba.CodeUnavailable {
 		return nil, reason(CodeUnreadable, err.Error())
 	}
 	if err != nil {
+		if s, bad := repacked(r, size); s != nil || bad != nil {
+			return s, bad
+		}
 		return salvage(r, size, err)
+	}
+	if len(z.Entries()) == 0 {
+		return nil, reason(CodeNoPackage, isEmpty)
 	}
 	s := &source{ordered: true}
 	for _, e := range z.Entries() {
@@ -143,6 +155,9 @@ func section(r io.ReaderAt, at, size int64) func() (io.ReaderAt, io.Closer, erro
 
 // openFolder lists an unpacked package.
 func openFolder(root string) (*source, *Finding) {
+	if bad := noPackage(root); bad != nil {
+		return nil, bad
+	}
 	s := &source{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -170,11 +185,28 @@ func openFolder(root string) (*source, *Finding) {
 	if err != nil {
 		return nil, reason(CodeUnreadable, err.Error())
 	}
-	if len(s.files) == 0 {
-		return nil, reason(CodeNoPackage, "0")
-	}
+	s.dropLeftovers()
 	slices.SortFunc(s.files, func(a, b *file) int { return cmp.Compare(a.name, b.name) })
 	return s, nil
+}
+
+// noPackage tells a folder that is none, before it is walked.
+func noPackage(root string) *Finding {
+	for _, name := range []string{evidence.ManifestName, strings.TrimSuffix(evidenceFolder, "/")} {
+		if _, err := os.Lstat(filepath.Join(root, name)); err == nil {
+			return nil
+		}
+	}
+	list, err := os.ReadDir(root)
+	if err != nil {
+		return reason(CodeUnreadable, err.Error())
+	}
+	for _, d := range list {
+		if _, err := os.Lstat(filepath.Join(root, d.Name(), evidence.ManifestName)); err == nil {
+			return reason(CodeNoPackage, subfolder(d.Name()))
+		}
+	}
+	return reason(CodeNoPackage, notInside)
 }
 
 // decrypted reads an age file. A block that does not decrypt reads as zeros and
