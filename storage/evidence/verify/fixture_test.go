@@ -155,7 +155,7 @@ func (h *house) hold(external string, cameras, segments, gapAt int) exam {
 	x.room = lieciba.Room{ID: lieciba.NewID[lieciba.RoomID](start), SiteID: x.site.ID, Code: "room-" + external, Name: "201", State: lieciba.PlaceActive, CreatedAt: start}
 	require.NoError(t, h.catalog.PutSite(h.ctx, x.site))
 	require.NoError(t, h.catalog.PutRoom(h.ctx, x.room))
-	length := time.Duration(segments*segmentSeconds) * time.Second
+	length := time.Duration(max(1, segments)*segmentSeconds) * time.Second
 	end := start.Add(length)
 	x.session = lieciba.ExamSession{ID: lieciba.NewID[lieciba.SessionID](start), SessionKey: lieciba.SessionKey{Source: "pizis", ExternalID: external},
 		SiteID: x.site.ID, RoomID: x.room.ID, StartsAt: start, EndsAt: end, Seats: 11, State: lieciba.SessionPlanned, CreatedAt: start, UpdatedAt: start,
@@ -193,6 +193,9 @@ func (h *house) record(x *exam, n, segments, gapAt int) (seal func()) {
 	cam.Address = "10.0.0.1:80/" + string(cam.ID)
 	require.NoError(t, h.catalog.PutCamera(h.ctx, cam))
 	window := lieciba.Interval{From: x.session.StartsAt, To: x.session.EndsAt}
+	if segments == 0 { // cancelled before it began
+		window.To = window.From
+	}
 	rec, err := h.catalog.EnsureRecording(h.ctx, lieciba.Recording{ID: lieciba.NewID[lieciba.RecordingID](start), SessionID: x.session.ID, CameraID: cam.ID,
 		RoomID: x.room.ID, NodeID: h.node, Window: window, State: lieciba.RecordingScheduled, CreatedAt: start.Add(time.Duration(n) * time.Second)})
 	require.NoError(t, err)

@@ -289,7 +289,7 @@ func (c *check) cover(r *evidence.RecordingManifest) {
 		}
 	}
 	out.Expected, out.Recorded, out.Missing = window.Duration().Microseconds(), got.Recorded.Microseconds(), got.Missing.Microseconds()
-	if out.Recorded != r.RecordedU || out.Missing != r.MissingU || window.Empty() {
+	if out.Recorded != r.RecordedU || out.Missing != r.MissingU || window.To.Before(window.From) {
 		c.add(c.about(find(CodeContent, fmt.Sprintf("recorded %d µs, missing %d µs; computed %d and %d", r.RecordedU, r.MissingU, out.Recorded, out.Missing)),
 			r.Camera.ID).in(evidence.ManifestName))
 	}

@@ -67,6 +67,15 @@ func TestVerdictsOfUntouchedPackages(t *testing.T) {
 	require.Equal(t, lieciba.CauseNetworkLoss, r.Recorded[1].Gaps[0].Cause)
 }
 
+// A session that was cancelled before it began expects nothing: that is complete.
+func TestNothingExpected(t *testing.T) {
+	h := newHouse(t)
+	r := judge(t, h.pack(h.hold("S-1", 2, 0, -1)).zip(t), h.trust())
+	require.Empty(t, r.Findings)
+	require.Equal(t, verify.Complete, r.Verdict)
+	require.Zero(t, r.Totals.Expected)
+}
+
 func TestEncryptedPackage(t *testing.T) {
 	h := newHouse(t)
 	p := h.pack(h.hold("S-1", 2, 6, -1))
