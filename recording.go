@@ -136,13 +136,14 @@ const (
 	CauseOverload         GapCause = "overload"          // this server could not keep up
 	CauseNotAssigned      GapCause = "not_assigned"      // the camera watched another room, or none
 	CauseLeaseHeld        GapCause = "lease_held"        // another node held the camera
+	CauseNotAllowed       GapCause = "not_allowed"       // this server's settings forbid to connect to the camera's address
 )
 
 // GapCauses lists every cause.
 func GapCauses() []GapCause {
 	return []GapCause{CauseCameraOffline, CauseNetworkLoss, CauseCameraRestarted, CauseDecodeError,
 		CauseAuthFailed, CauseServerDown, CauseServerStart, CauseDiskFull, CauseStoreUnavailable,
-		CauseSpoolCorrupt, CauseOverload, CauseNotAssigned, CauseLeaseHeld}
+		CauseSpoolCorrupt, CauseOverload, CauseNotAssigned, CauseLeaseHeld, CauseNotAllowed}
 }
 
 // Gap is a declared loss: [From, To) of a recording's window is not on record,

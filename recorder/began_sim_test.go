@@ -30,7 +30,7 @@ func (x held) beganAt(t *testing.T, known time.Time, cause lieciba.GapCause) {
 }
 
 func TestCameraAwayWhenASessionIsPushedLate(t *testing.T) {
-	for _, cause := range []lieciba.GapCause{lieciba.CauseCameraOffline, lieciba.CauseAuthFailed} {
+	for _, cause := range []lieciba.GapCause{lieciba.CauseCameraOffline, lieciba.CauseAuthFailed, lieciba.CauseNotAllowed} {
 		sim(t, 1, func(t *testing.T, h *house) {
 			h.margins = lieciba.Margins{Before: 5 * time.Minute, After: 30 * time.Second}
 			h.sims[h.cameras[0].Streams[0].URL].fail(&ingest.Error{Cause: cause, Err: errors.New("no")})

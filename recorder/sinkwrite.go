@@ -274,7 +274,7 @@ func (s *sink) unknown(at time.Time, cause lieciba.GapCause, p plan) time.Time {
 // first attempt to connect takes its time, and tells of all of it.
 func (s *sink) turned(cause lieciba.GapCause, now time.Time) time.Time {
 	absent := s.gap.Cause == lieciba.CauseServerStart || s.gap.Cause == lieciba.CauseServerDown
-	if !absent || ours[cause] || !s.gap.From.Before(s.since) || s.since.After(now) {
+	if !absent || ours[cause] && cause != lieciba.CauseNotAllowed || !s.gap.From.Before(s.since) || s.since.After(now) {
 		return now
 	}
 	return s.since
@@ -293,6 +293,7 @@ func (s *sink) closeGap(to time.Time) {
 var ours = map[lieciba.GapCause]bool{
 	lieciba.CauseServerDown: true, lieciba.CauseServerStart: true, lieciba.CauseNotAssigned: true, lieciba.CauseLeaseHeld: true,
 	lieciba.CauseDiskFull: true, lieciba.CauseStoreUnavailable: true, lieciba.CauseOverload: true, lieciba.CauseSpoolCorrupt: true,
+	lieciba.CauseNotAllowed: true,
 }
 
 // splits decides whether a loss that goes on for another reason becomes a row

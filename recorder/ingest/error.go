@@ -31,6 +31,16 @@ func CauseOf(err error) lieciba.GapCause {
 	return lieciba.CauseCameraOffline
 }
 
+// forbidden marks the refusal of a Dial that may not connect to the address at
+// all, CodeInvalid with field "address": no camera was asked.
+func forbidden(err error) error {
+	var refusal *lieciba.Error
+	if errors.As(err, &refusal) && refusal.Code == lieciba.CodeInvalid && refusal.Field == "address" {
+		return &Error{Cause: lieciba.CauseNotAllowed, Err: err}
+	}
+	return err
+}
+
 func userInfo(user, password string) *url.Userinfo { return url.UserPassword(user, password) }
 
 // escaped is the password as it stands in a URL, to be kept out of messages too.

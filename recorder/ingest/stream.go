@@ -29,9 +29,11 @@ type Options struct {
 	User     string
 	Password string
 	Sound    bool // set up the sound track, if there is one
-	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	Now      func() time.Time // the time line
-	Timeout  time.Duration    // of dialling and of each answer
+	// Dial connects. Its refusal of an address that is not allowed, CodeInvalid with
+	// field "address", is the cause not_allowed.
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	Now     func() time.Time // the time line
+	Timeout time.Duration    // of dialling and of each answer
 }
 
 // Stream is one connection to a camera that plays. Its Handler is called from
@@ -99,7 +101,7 @@ func buffered(dial func(context.Context, string, string) (net.Conn, error)) func
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := dial(ctx, network, address)
 		if err != nil {
-			return nil, err
+			return nil, forbidden(err)
 		}
 		return &bufferedConn{Conn: c, in: bufio.NewReaderSize(c, 32<<10)}, nil
 	}

@@ -64,7 +64,7 @@ var latvian = words{
 		lieciba.CauseServerStart: "ierakstīšana sākās vēlāk", lieciba.CauseDiskFull: "disks bija pilns",
 		lieciba.CauseStoreUnavailable: "glabātuve nebija pieejama", lieciba.CauseSpoolCorrupt: "starpglabātuves fails bija bojāts",
 		lieciba.CauseOverload: "serveris bija pārslogots", lieciba.CauseNotAssigned: "kamera nebija piešķirta telpai",
-		lieciba.CauseLeaseHeld: "kameru turēja cits mezgls",
+		lieciba.CauseLeaseHeld: "kameru turēja cits mezgls", lieciba.CauseNotAllowed: "kameras adrese bija ārpus atļautajiem tīkliem",
 	},
 	quality: map[lieciba.ClockQuality]string{
 		lieciba.ClockUnknown: "nav zināma", lieciba.ClockGood: "pulkstenis labs",
@@ -110,7 +110,7 @@ var english = words{
 		lieciba.CauseServerStart: "recording began later", lieciba.CauseDiskFull: "the disk was full",
 		lieciba.CauseStoreUnavailable: "the store was not available", lieciba.CauseSpoolCorrupt: "a spool file was damaged",
 		lieciba.CauseOverload: "the server was overloaded", lieciba.CauseNotAssigned: "the camera was not assigned to the room",
-		lieciba.CauseLeaseHeld: "another node held the camera",
+		lieciba.CauseLeaseHeld: "another node held the camera", lieciba.CauseNotAllowed: "the camera's address was outside the allowed networks",
 	},
 	quality: map[lieciba.ClockQuality]string{
 		lieciba.ClockUnknown: "not known", lieciba.ClockGood: "clock good",

@@ -83,6 +83,7 @@ export const en: Record<keyof typeof lv, string> = {
   cause_overload: "server overloaded",
   cause_not_assigned: "the camera was not assigned to the room",
   cause_lease_held: "another node held the camera",
+  cause_not_allowed: "the camera's address is outside the allowed networks",
   part_listening: "listening",
   part_reading: "reading",
   part_writing: "writing",

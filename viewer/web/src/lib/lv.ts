@@ -81,6 +81,7 @@ export const lv = {
   cause_overload: "serveris pārslogots",
   cause_not_assigned: "kamera nav piešķirta telpai",
   cause_lease_held: "kameru tur cits mezgls",
+  cause_not_allowed: "kameras adrese ir ārpus atļautajiem tīkliem",
   part_listening: "klausīšanās",
   part_reading: "lasīšana",
   part_writing: "rakstīšana",
