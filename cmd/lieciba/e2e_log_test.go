@@ -57,7 +57,7 @@ func TestKeyCommands(t *testing.T) {
 	code, out, errs := command(t, nil, "", "key", "show", "-c", l.config)
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Contains(t, errs, "the server makes it at its first start")
+	require.Contains(t, errs, "makes its key, at its first start")
 	require.NoFileExists(t, filepath.Join(l.dir, "log.key"), "showing makes none")
 
 	l.grow(t, 1)
@@ -71,6 +71,10 @@ func TestKeyCommands(t *testing.T) {
 
 	code, _, _ = command(t, nil, "", "key", "rotate", "-c", l.config)
 	require.Equal(t, 2, code, "without a reason")
+	code, _, errs = command(t, nil, "", "key", "rotate", "--reason", "150685-11111 left", "-c", l.config)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "reason: holds what looks like a personal code")
+	require.NoFileExists(t, sequencer.NextKeyFile(filepath.Join(l.dir, "log.key")))
 	code, out, errs = command(t, nil, "", "key", "rotate", "--reason", "the operator left", "-c", l.config)
 	require.Zero(t, code, errs)
 	require.Equal(t, show(), out)
@@ -88,6 +92,39 @@ func TestKeyCommands(t *testing.T) {
 	require.NotContains(t, out+errs+show(), secret)
 	_, help, _ := command(t, nil, "", "key", "rotate", "--help")
 	require.Contains(t, strings.Join(strings.Fields(help), " "), "the approval by a second person")
+}
+
+// TestKeyShowKnowsTheLog: a key that is not the log's is never shown as if it
+// were; recipients would refuse good packages by it.
+func TestKeyShowKnowsTheLog(t *testing.T) {
+	t.Parallel()
+	l := newHashLog(t)
+	path := filepath.Join(l.dir, "log.key")
+	refused := func(words ...string) {
+		t.Helper()
+		code, out, errs := command(t, nil, "", "key", "show", "-c", l.config)
+		require.Equal(t, 1, code)
+		require.Empty(t, out)
+		for _, w := range words {
+			require.Contains(t, errs, w)
+		}
+	}
+	own, _, err := evidence.OpenKey(path)
+	require.NoError(t, err)
+	refused("the hash log has not begun")
+	l.grow(t, 1)
+	require.NoError(t, os.Rename(path, path+".away"))
+	refused("the log has 3 leaves", "is missing: put the file back from its backup")
+	require.NoFileExists(t, path)
+	_, _, err = evidence.OpenKey(path)
+	require.NoError(t, err)
+	refused("is not the log's current key", "put that key's file in its place")
+
+	require.NoError(t, os.Rename(path+".away", sequencer.NextKeyFile(path))) // as a rotation leaves it that was cut off
+	code, out, errs := command(t, nil, "", "key", "show", "-c", l.config)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, own.VerifierKey())
+	require.FileExists(t, sequencer.NextKeyFile(path), "showing changes nothing")
 }
 
 // logServer speaks the routes that a witness asks for, over a real catalogue.

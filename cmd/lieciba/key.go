@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"lieciba"
-	"lieciba/cmd/lieciba/config"
+	"lieciba/cmd/lieciba/server"
 	"lieciba/storage"
 	"lieciba/storage/evidence"
 	"lieciba/storage/sequencer"
@@ -16,31 +15,22 @@ type keyCmd struct {
 	Rotate keyRotateCmd `cmd:"" help:"Change the log's signing key; the log itself announces it, signed by both keys."`
 }
 
-// logKeyFile is where the configuration keeps the log's signing key.
-func logKeyFile(c config.Config) string {
-	if c.Evidence.Key != "" {
-		return c.Evidence.Key
-	}
-	return filepath.Join(c.Data, sequencer.KeyName)
-}
-
 type keyShowCmd struct{ configFlag }
 
-// Run prints the public half; nothing is made and no database is asked.
+// Run prints the public half of the key that signs the log of the catalogue;
+// any other key would make its recipients refuse good packages.
 func (c keyShowCmd) Run(env environment) error {
 	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
-	path := logKeyFile(cfg)
-	k, err := evidence.ReadKey(path)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
-		return lieciba.Wrap(err, lieciba.CodeNotFound, "there is no key file %s: the server makes it at its first start", path)
-	}
-	if err != nil {
-		return err
-	}
-	return printKey(env, k)
+	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
+		k, err := sequencer.ShowKey(env.ctx, cat, server.KeyFile(cfg))
+		if err != nil {
+			return err
+		}
+		return printKey(env, k)
+	})
 }
 
 func printKey(env environment, k *evidence.Key) error {
@@ -66,7 +56,7 @@ func (c keyRotateCmd) Run(env environment) error {
 	if err != nil {
 		return err
 	}
-	path := logKeyFile(cfg)
+	path := server.KeyFile(cfg)
 	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
 		log, ok := cat.(sequencer.Catalog)
 		if !ok {

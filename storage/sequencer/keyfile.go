@@ -50,8 +50,7 @@ func LoadKey(ctx context.Context, cat Catalog, path string) (*evidence.Key, erro
 		}
 		err = current
 	} else {
-		err = &lieciba.Error{Code: lieciba.CodeNotFound, Field: "evidence.key",
-			Message: fmt.Sprintf("the log has %d leaves, and its signing key %s is missing: put the file back from its backup (mode 0600); no other key can continue this log", head.Size, path)}
+		err = keyMissing(head, path)
 	}
 	next, nextErr := evidence.ReadKey(NextKeyFile(path))
 	if lieciba.CodeOf(nextErr) == lieciba.CodeNotFound || nextErr == nil && checkCurrent(head, next) != nil {
@@ -63,10 +62,46 @@ func LoadKey(ctx context.Context, cat Catalog, path string) (*evidence.Key, erro
 	return next, adopt(path, key)
 }
 
+// ShowKey is LoadKey that makes and changes nothing. ErrNoLog for a log that has
+// not begun, whether its key file is there or not.
+func ShowKey(ctx context.Context, cat Catalog, path string) (*evidence.Key, error) {
+	head, err := cat.NewestCheckpoint(ctx)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		return nil, ErrNoLog
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := evidence.ReadKey(path)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		err = keyMissing(head, path)
+	} else if err == nil {
+		err = checkCurrent(head, key)
+	}
+	if code := lieciba.CodeOf(err); err == nil || code != lieciba.CodeNotFound && code != lieciba.CodeConflict {
+		return key, err
+	}
+	if next, nextErr := evidence.ReadKey(NextKeyFile(path)); nextErr == nil && checkCurrent(head, next) == nil {
+		return next, nil // of a rotation that was cut off; the server finishes it
+	}
+	return nil, err
+}
+
+// ErrNoLog says that no checkpoint was signed yet.
+var ErrNoLog = lieciba.Errorf(lieciba.CodeNotFound, "the hash log has not begun: the server begins it, and makes its key, at its first start")
+
+func keyMissing(head lieciba.Checkpoint, path string) error {
+	return &lieciba.Error{Code: lieciba.CodeNotFound, Field: "evidence.key",
+		Message: fmt.Sprintf("the log has %d leaves, and its signing key %s is missing: put the file back from its backup (mode 0600); no other key can continue this log", head.Size, path)}
+}
+
 // RotateKeyFile changes the log's key and its file: the new key is made beside
 // the old one, announced in the log, and takes the old one's place; the old one
 // is kept as PATH.retired-HASH. Each step may be repeated after a crash.
 func RotateKeyFile(ctx context.Context, s *Sequencer, reason string) (*evidence.Key, error) {
+	if err := lieciba.CheckSentence("reason", reason); err != nil { // before a key is made for nothing
+		return nil, err
+	}
 	path := s.c.KeyFile
 	if err := s.Start(ctx); err != nil {
 		return nil, err

@@ -38,10 +38,11 @@ func (s *Sequencer) found(ctx context.Context, key *evidence.Key) error {
 // Rotate changes the log's key: the new one is announced by a leaf whose
 // checkpoint both keys sign, in one transaction with the audit entry. The same
 // call again, after its answer was lost, changes nothing. CodeConflict for a key
-// of another log, CodeInvalid without a reason.
+// of another log, CodeInvalid for a
+// reason that CheckSentence refuses.
 func (s *Sequencer) Rotate(ctx context.Context, next *evidence.Key, reason string) error {
-	if reason == "" {
-		return lieciba.Invalid("reason", "say why the key is changed")
+	if err := lieciba.CheckSentence("reason", reason); err != nil {
+		return err
 	}
 	release, err := s.take(ctx)
 	if err != nil {
