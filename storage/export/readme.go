@@ -26,9 +26,9 @@ Kas šeit ir
 
 Kā pārbaudīt (bez tīkla; programma lieciba, tā pati, kas ieraksta)
   1. Pārbaudiet visu failu, kā to saņēmāt, vai izpakoto mapi:
-       lieciba verify PAKOTNE.zip --key "PIRKSTU NOSPIEDUMS"
-  2. Atslēgas pirkstu nospiedumu paņemiet citā ceļā, nevis no šīs pakotnes:
-     no iestādes rakstiski vai pa tālruni. Tam jābūt:
+       lieciba verify PAKOTNE.zip --key "KONTROLSUMMA"
+  2. Žurnāla atslēgas kontrolsummu uzziniet citā ceļā, ne no šīs pakotnes:
+     no iestādes rakstiski vai pa tālruni. Tai jābūt:
        %s
   3. Slēdziens ir viens no četriem: pilnīgs; pilnīgs ar norādītiem
      pārrāvumiem; izmainīts (kurš fails un laiks); nav pārbaudāms (kāpēc).

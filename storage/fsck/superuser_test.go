@@ -29,7 +29,6 @@ type kept struct {
 	hold     lieciba.Hold
 	policy   lieciba.RetentionPolicy
 	witness  *evidence.Key
-	saved    []string // tables
 }
 
 // keep fills a site: two segments and a gap, an approved policy, a view, a seal

@@ -26,7 +26,6 @@ func (w *boxes) full(typ string, version byte, flags uint32, content func()) {
 	})
 }
 
-func (w *boxes) u8(v byte)    { w.b = append(w.b, v) }
 func (w *boxes) u16(v uint16) { w.b = be.AppendUint16(w.b, v) }
 func (w *boxes) u32(v uint32) { w.b = be.AppendUint32(w.b, v) }
 func (w *boxes) u64(v uint64) { w.b = be.AppendUint64(w.b, v) }
