@@ -224,12 +224,18 @@ func FingerprintGroups(fingerprint string) string {
 	return b.String()
 }
 
-// MatchKey tells whether given names that verifier key: by its fingerprint, with
-// or without spaces, in either case of letters, or by the whole verifier key.
+// PlainFingerprint is a fingerprint as Fingerprint writes it, whatever spaces or
+// colons, and whichever case of letters, people wrote it with.
+func PlainFingerprint(given string) string {
+	return strings.ToLower(strings.Join(strings.Fields(strings.ReplaceAll(given, ":", "")), ""))
+}
+
+// MatchKey tells whether given names that verifier key: by its fingerprint, in
+// any spelling of PlainFingerprint, or by the whole verifier key.
 func MatchKey(given, vkey string) bool {
 	given = strings.TrimSpace(given)
 	if given == vkey {
 		return true
 	}
-	return strings.ToLower(strings.Join(strings.Fields(given), "")) == Fingerprint(vkey)
+	return PlainFingerprint(given) == Fingerprint(vkey)
 }

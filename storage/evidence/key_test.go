@@ -132,7 +132,7 @@ func TestFingerprint(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{64}$`, f)
 	groups := evidence.FingerprintGroups(f)
 	require.Regexp(t, `^([0-9a-f]{4} ){15}[0-9a-f]{4}$`, groups)
-	for _, given := range []string{f, groups, strings.ToUpper(groups), " " + f + "\n", vkey} {
+	for _, given := range []string{f, groups, strings.ToUpper(groups), strings.ReplaceAll(strings.ToUpper(groups), " ", ":"), " " + f + "\n", vkey} {
 		require.True(t, evidence.MatchKey(given, vkey), given)
 	}
 	for _, given := range []string{"", f[:63], f + "0", f[:8], vkey[:len(vkey)-1], evidence.Fingerprint(newKey(t).VerifierKey())} {

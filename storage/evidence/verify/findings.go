@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	"lieciba"
 	"lieciba/storage/evidence"
@@ -115,8 +114,13 @@ func (f Finding) Text(lang string) string {
 	args := make([]any, len(f.args))
 	for i, a := range f.args {
 		args[i] = a
-		if s, ok := a.(speaker); ok {
-			args[i] = s.say(lang)
+		switch a := a.(type) {
+		case speaker:
+			args[i] = a.say(lang)
+		case string:
+			if lang == "lv" && t.detail {
+				args[i] = inLatvian(a)
+			}
 		}
 	}
 	return fmt.Sprintf(format, args...)
@@ -146,7 +150,7 @@ func (r *Report) add(f Finding) {
 }
 
 func isFingerprint(s string) bool {
-	b, err := hex.DecodeString(strings.ToLower(strings.Join(strings.Fields(s), "")))
+	b, err := hex.DecodeString(evidence.PlainFingerprint(s))
 	return err == nil && len(b) == 32
 }
 

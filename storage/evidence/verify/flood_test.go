@@ -28,7 +28,7 @@ func (c *counted) ReadAt(p []byte, at int64) (int, error) {
 // TestMarksWithoutEnd: a file full of the marks that salvage looks for costs a
 // few readings of it, not one for each mark.
 func TestMarksWithoutEnd(t *testing.T) {
-	head := slices.Concat([]byte(localSignature), make([]byte, 22), binary.LittleEndian.AppendUint16(nil, 1), binary.LittleEndian.AppendUint16(nil, localExtra), []byte("a"), make([]byte, localExtra))
+	head := slices.Concat([]byte(localSignature), []byte(localFixed), binary.LittleEndian.AppendUint16(nil, 1), binary.LittleEndian.AppendUint16(nil, localExtra), []byte("a"), make([]byte, localExtra))
 	for name, b := range map[string][]byte{
 		"headers":     []byte(strings.Repeat(localSignature, 700_000)),
 		"descriptors": append(bytes.Clone(head), strings.Repeat(descriptorSignature, 700_000)...),

@@ -231,6 +231,7 @@ func (c *check) checkKeys(chain []evidence.KeyDetail) {
 			}
 		}
 	}
+	c.Log.KeyDiffers = true
 	c.add(find(CodeKeyOther, evidence.FingerprintGroups(c.Log.Fingerprint)))
 }
 

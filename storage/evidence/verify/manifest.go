@@ -283,7 +283,7 @@ func (c *check) cover(r *evidence.RecordingManifest) {
 	for _, list := range [][]lieciba.Interval{got.Holes, got.Overlaps} {
 		for _, i := range list {
 			from, to := evidence.At(i.From), evidence.At(i.To)
-			f := c.about(find(CodeCoverage, i.Duration()), r.Camera.ID).in(evidence.ManifestName)
+			f := c.about(find(CodeCoverage, micros(i.Duration().Microseconds())), r.Camera.ID).in(evidence.ManifestName)
 			f.From, f.To = from, to
 			c.add(f)
 		}

@@ -1,10 +1,10 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 	"unicode"
 
 	"lieciba"
@@ -17,6 +17,7 @@ type phrases struct {
 	verdict, pack, session, by, reason, recipient, log, key        string
 	compared, notCompared, witnessed, notWitnessed, stamped, notes string
 	camera, expected, recorded, missing, segments, gap, offset     string
+	differs, entries, segment                                      string
 	file, time, nothing                                            string
 }
 
@@ -24,14 +25,14 @@ var spoken = map[string]phrases{
 	"lv": {
 		verdicts: map[Verdict]string{Complete: "PILNĪGS", CompleteWithGaps: "PILNĪGS AR NORĀDĪTIEM PĀRRĀVUMIEM", Altered: "IZMAINĪTS", Unverifiable: "NAV PĀRBAUDĀMS"},
 		verdict:  "Slēdziens", pack: "Pakotne", session: "Eksāmena sesija", by: "Pieprasītājs", reason: "Pamatojums", recipient: "Saņēmējs",
-		log: "Žurnāls", key: "Atslēga", compared: "salīdzināta", notCompared: "NAV SALĪDZINĀTA", witnessed: "Līdzparakstījis", notWitnessed: "NAV LĪDZPARAKSTA",
+		log: "Žurnāls", key: "Atslēga", compared: "salīdzināta", notCompared: "NAV SALĪDZINĀTA", differs: "salīdzināta: ATŠĶIRAS", entries: "ieraksti", segment: "segments", witnessed: "Līdzparakstījis", notWitnessed: "NAV LĪDZPARAKSTA",
 		stamped: "Laika zīmogs", notes: "Piezīme", camera: "Kamera", expected: "paredzēts", recorded: "ierakstīts", missing: "trūkst",
 		segments: "segmenti", gap: "pārrāvums", offset: "pulksteņa nobīde", file: "fails", time: "laiks", nothing: "pakotne nav pārskatāma",
 	},
 	"en": {
 		verdicts: map[Verdict]string{Complete: "COMPLETE", CompleteWithGaps: "COMPLETE WITH DECLARED GAPS", Altered: "ALTERED", Unverifiable: "UNVERIFIABLE"},
 		verdict:  "Verdict", pack: "Package", session: "Exam session", by: "Requested by", reason: "Reason", recipient: "Recipient",
-		log: "Log", key: "Key", compared: "compared", notCompared: "NOT COMPARED", witnessed: "Witnessed by", notWitnessed: "NOT WITNESSED",
+		log: "Log", key: "Key", compared: "compared", notCompared: "NOT COMPARED", differs: "compared: DIFFERENT", entries: "entries", segment: "segment", witnessed: "Witnessed by", notWitnessed: "NOT WITNESSED",
 		stamped: "Time stamp", notes: "Note", camera: "Camera", expected: "expected", recorded: "recorded", missing: "missing",
 		segments: "segments", gap: "gap", offset: "clock offset", file: "file", time: "time", nothing: "the package cannot be read",
 	},
@@ -54,8 +55,12 @@ func (r Report) Print(w io.Writer, lang string) error {
 	for _, x := range r.Recorded {
 		p.recording(x)
 	}
-	for _, f := range r.Findings {
-		p.finding(f)
+	for _, note := range []bool{false, true} { // what decides comes first
+		for _, f := range r.Findings {
+			if (f.Severity == SeverityNote) == note {
+				p.finding(f)
+			}
+		}
 	}
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -95,10 +100,13 @@ func (p *printer) signers(r Report) {
 		return
 	}
 	is := p.notCompared
-	if r.Log.KeyCompared {
+	switch {
+	case r.Log.KeyCompared:
 		is = p.compared
+	case r.Log.KeyDiffers:
+		is = p.differs
 	}
-	p.line("%s: %s, %d", p.log, r.Log.Origin, r.Log.Size)
+	p.line("%s: %s, %d %s", p.log, r.Log.Origin, r.Log.Size, p.entries)
 	p.line("%s: %s (%s)", p.key, evidence.FingerprintGroups(r.Log.Fingerprint), is)
 	if !r.Witnessed {
 		p.line("%s", p.notWitnessed)
@@ -116,10 +124,11 @@ func (p *printer) signers(r Report) {
 }
 
 func (p *printer) recording(x Recording) {
-	p.line("%s %s: %s %s, %s %s, %s %s, %s %d, %s %s…%s", p.camera, x.Camera, p.expected, micros(x.Expected), p.recorded, micros(x.Recorded),
-		p.missing, micros(x.Missing), p.segments, x.Segments, p.offset, micros(x.OffsetMin), micros(x.OffsetMax))
+	long := func(us int64) string { return micros(us).say(p.lang) }
+	p.line("%s %s: %s %s, %s %s, %s %s, %s %d, %s %s…%s", p.camera, cmp.Or(x.Camera, string(x.CameraID)), p.expected, long(x.Expected), p.recorded, long(x.Recorded),
+		p.missing, long(x.Missing), p.segments, x.Segments, p.offset, long(x.OffsetMin), long(x.OffsetMax))
 	for _, g := range x.Gaps {
-		p.line("  %s %s: %s", p.gap, between(g.From, g.To), string(g.Cause))
+		p.line("  %s %s: %s", p.gap, between(g.From, g.To), cause(g.Cause, p.lang))
 	}
 }
 
@@ -129,15 +138,20 @@ func (p *printer) finding(f Finding) {
 	if f.File != "" {
 		p.line("    %s: %s", p.file, f.File)
 	}
-	if f.SegmentID != "" || f.Camera != "" {
-		p.line("    %s %s, %s", p.camera, f.Camera, string(f.SegmentID))
+	var about []string
+	if name := cmp.Or(f.Camera, string(f.CameraID)); name != "" {
+		about = append(about, p.camera+" "+name)
+	}
+	if f.SegmentID != "" {
+		about = append(about, p.segment+" "+string(f.SegmentID))
+	}
+	if len(about) > 0 {
+		p.line("    %s", strings.Join(about, ", "))
 	}
 	if !f.From.IsZero() || !f.To.IsZero() {
 		p.line("    %s: %s", p.time, between(f.From, f.To))
 	}
 }
-
-func micros(us int64) string { return (time.Duration(us) * time.Microsecond).String() }
 
 // instant is a time in Riga, with its offset.
 func instant(t evidence.Time) string {

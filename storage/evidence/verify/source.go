@@ -224,14 +224,14 @@ const ageBlock = 64 << 10 // of plain text
 
 func decrypt(r io.ReaderAt, size int64, identities []age.Identity) (*decrypted, int64, *Finding) {
 	if len(identities) == 0 {
-		return nil, 0, reason(CodeNoIdentity)
+		return nil, 0, reason(CodeNoIdentity, noneGiven)
 	}
 	cipher := &sourceErrors{ReaderAt: r}
 	plain, n, err := age.DecryptReaderAt(cipher, size, identities...)
 	var none *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &none):
-		return nil, 0, reason(CodeNoIdentity)
+		return nil, 0, reason(CodeNoIdentity, noneOpens)
 	case cipher.failed() != nil:
 		return nil, 0, reason(CodeUnreadable, cipher.failed().Error())
 	case err != nil:

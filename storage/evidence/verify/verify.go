@@ -87,9 +87,10 @@ type Log struct {
 	Origin      string        `json:"origin"`
 	Size        int64         `json:"size"`
 	Root        evidence.Hash `json:"root"`
-	Key         string        `json:"key"`         // that signs now
-	Fingerprint string        `json:"fingerprint"` // of Key
-	KeyCompared bool          `json:"key_compared"`
+	Key         string        `json:"key"`          // that signs now
+	Fingerprint string        `json:"fingerprint"`  // of Key
+	KeyCompared bool          `json:"key_compared"` // with the caller's, and it is that or follows it
+	KeyDiffers  bool          `json:"key_differs"`  // from the caller's: compared, and another
 }
 
 // Witness is a cosignature that is valid.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -97,10 +98,12 @@ func TestEncryptedPackage(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, verify.Unverifiable, r.Verdict)
 	require.Equal(t, []verify.Code{verify.CodeNoIdentity}, codes(r))
+	require.Contains(t, r.Findings[0].Message, "give --identity FILE")
 	o.Identities = []age.Identity{other}
 	r, err = verify.Verify(t.Context(), path, o)
 	require.NoError(t, err)
 	require.Equal(t, verify.Unverifiable, r.Verdict)
+	require.Contains(t, r.Findings[0].Message, "none of the keys given with --identity")
 	o.Identities = []age.Identity{other, id}
 	r, err = verify.Verify(t.Context(), path, o)
 	require.NoError(t, err)
@@ -147,6 +150,12 @@ func TestAnotherKeyOrWitness(t *testing.T) {
 	r := judge(t, b, verify.Options{Keys: []string{stranger.key.Fingerprint()}})
 	require.Equal(t, verify.Unverifiable, r.Verdict)
 	require.Contains(t, codes(r), verify.CodeKeyOther)
+	require.True(t, r.Log.KeyDiffers)
+	require.False(t, r.Log.KeyCompared)
+	colons := strings.ReplaceAll(evidence.FingerprintGroups(h.key.Fingerprint()), " ", ":")
+	r = judge(t, b, verify.Options{Keys: []string{strings.ToUpper(colons)}})
+	require.True(t, r.Log.KeyCompared)
+	require.False(t, r.Log.KeyDiffers)
 	r = judge(t, b, verify.Options{Keys: h.keys, Witnesses: []string{stranger.witness.VerifierKey()}})
 	require.Equal(t, verify.Unverifiable, r.Verdict)
 	require.Contains(t, codes(r), verify.CodeNoWitness)
