@@ -58,6 +58,22 @@ func TestFsckChecksTheLog(t *testing.T) {
 	require.Zero(t, r.Unsigned, "the key file was used")
 	require.Positive(t, r.Size)
 
+	require.Equal(t, fsck.JudgedByGiven, r.JudgedBy)
+	require.Empty(t, r.Warning)
+
+	key := filepath.Join(dir, sequencer.KeyName)
+	require.NoError(t, os.Rename(key, key+".away"))
+	for _, flags := range [][]string{{"--log"}, {}} {
+		code, out, errs = command(t, nil, "", append([]string{"fsck", "-c", c}, flags...)...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "warning: signatures were judged by the keys that the log names itself, because this node has no key file")
+	}
+	_, out, _ = command(t, nil, "", "fsck", "--log", "--json", "-c", c)
+	r = decode[fsck.LogResult](t, []byte(out))
+	require.Equal(t, fsck.JudgedByLog, r.JudgedBy)
+	require.Contains(t, r.Warning, "this node has no key file")
+	require.NoError(t, os.Rename(key+".away", key))
+
 	code, _, errs = command(t, nil, "", "fsck", "--log", "-c", c, "--key", "nonsense")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "verifier key")

@@ -111,5 +111,8 @@ func (c fsckCmd) spell(env environment, violations []fsck.Violation, fixes []fsc
 	if b := log.FirstBroken; b != nil {
 		say("first broken leaf of the evidence log: %d, %s %s: %s\n", b.Index, b.Kind, b.Subject, b.Message)
 	}
+	if log.Warning != "" {
+		say("warning: %s\n", log.Warning)
+	}
 	say("%d violations; evidence log of %d leaves, %d checkpoints\n", len(violations), log.Size, log.Checkpoints)
 }

@@ -20,8 +20,19 @@ type LogReport struct {
 	Uncosigned  int     `json:"uncosigned"`  // cosignatures of witnesses whose key was not given
 	Staged      int     `json:"staged"`      // leaves that wait for their index
 	Rows        int     `json:"rows"`        // rows that have their leaf
+	JudgedBy    string  `json:"judged_by"`   // JudgedByGiven or JudgedByLog
+	Warning     string  `json:"warning"`     // what the result does not show; empty: nothing
 	FirstBroken *Broken `json:"first_broken"`
 }
+
+// Whose keys signatures were judged by.
+const (
+	JudgedByGiven = "given keys"
+	JudgedByLog   = "keys that the log names itself"
+)
+
+const ownKeysWarning = "signatures were judged by the keys that the log names itself, because this node has no key file and no other key was given: " +
+	"the log agrees with itself, and whose it is was not shown; put the key file back from its backup, or give the verifier key that its recipients know"
 
 // Broken is the first leaf that is not as it was logged.
 type Broken struct {
@@ -71,7 +82,13 @@ func (c *checker) checkLog(ctx context.Context) error {
 		return err
 	}
 	w.size = newest.Size
-	c.log.Size = newest.Size
+	c.log.Size, c.log.JudgedBy = newest.Size, JudgedByGiven
+	if !w.keys.given {
+		c.log.JudgedBy = JudgedByLog
+		if newest.Size > 0 {
+			c.log.Warning = ownKeysWarning
+		}
+	}
 	for w.leaves.Size() < w.size {
 		if err := w.page(ctx); err != nil {
 			return err
