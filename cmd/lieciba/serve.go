@@ -7,7 +7,10 @@ import (
 	"lieciba/cmd/lieciba/server"
 )
 
-type serveCmd struct{ configFlag }
+type serveCmd struct {
+	configFlag
+	NewSecretKey bool `help:"Make a new secret.key though the one that opens the cameras' passwords is missing; enter them again then."`
+}
 
 // Run serves until the process is told to stop, then closes segments in order.
 func (c serveCmd) Run(env environment) error {
@@ -16,7 +19,7 @@ func (c serveCmd) Run(env environment) error {
 		return err
 	}
 	log := newLog(cfg.Log, env.stderr)
-	s, err := server.Open(env.ctx, server.Options{Config: cfg, Log: log, Version: version})
+	s, err := server.Open(env.ctx, server.Options{Config: cfg, Log: log, Version: version, NewSecretKey: c.NewSecretKey})
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	Config  config.Config
 	Log     *slog.Logger
 	Version string
+	// NewSecretKey has a new secret.key made though cameras have passwords that
+	// only the missing one opens; they must be entered again.
+	NewSecretKey bool
 }
 
 // Server is the whole product in one process.
@@ -58,7 +61,11 @@ type Server struct {
 func Open(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{cfg: o.Config, log: o.Log, version: o.Version}
 	s.events = &events{s: s, active: map[lieciba.CameraID]map[onvif.EventKind]*condition{}}
-	for _, step := range []func(context.Context) error{s.openNode, s.openStores, s.openKeeping, s.openRecorder, s.openViewer} {
+	secrets := func(ctx context.Context) (err error) {
+		s.secrets, err = openSecrets(ctx, s.catalog, o.Config, o.NewSecretKey)
+		return err
+	}
+	for _, step := range []func(context.Context) error{s.openNode, s.openStores, secrets, s.openKeeping, s.openRecorder, s.openViewer} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -76,10 +83,7 @@ func (s *Server) openNode(context.Context) error {
 		return err
 	}
 	var err error
-	if s.node, err = nodeID(s.cfg.Data); err != nil {
-		return err
-	}
-	s.secrets, err = secret.Open(filepath.Join(s.cfg.Data, "secret.key"))
+	s.node, err = nodeID(s.cfg.Data)
 	return err
 }
 
