@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,15 @@ func requirePlays(t *testing.T, path string, m evidence.Manifest) {
 	require.NoError(t, evidence.Decode(b, &k))
 	groups := evidence.FingerprintGroups(evidence.Fingerprint(k.Log[0]))
 	require.Equal(t, 2, strings.Count(string(readme), groups))
+	byHand := regexp.MustCompile(`(?s)python3 -c .*?\]\]"`).FindAllString(string(readme), -1)
+	require.Len(t, byHand, 2)
+	for _, script := range byHand {
+		cmd := exec.Command("bash", "-euc", script)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Len(t, regexp.MustCompile(`(?m)^True `).FindAllString(string(out), -1), len(m.Files), string(out))
+	}
 }
 
 func TestSomeCamerasOnly(t *testing.T) {

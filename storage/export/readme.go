@@ -26,13 +26,26 @@ Kas šeit ir
 
 Kā pārbaudīt (bez tīkla; programma lieciba, tā pati, kas ieraksta)
   1. Pārbaudiet visu failu, kā to saņēmāt, vai izpakoto mapi:
-       lieciba verify PAKOTNE.zip --key "KONTROLSUMMA"
+       lieciba verify PAKOTNE.zip --key "ATSLĒGAS KONTROLSUMMA"
   2. Žurnāla atslēgas kontrolsummu uzziniet citā ceļā, ne no šīs pakotnes:
      no iestādes rakstiski vai pa tālruni. Tai jābūt:
        %s
   3. Slēdziens ir viens no četriem: pilnīgs; pilnīgs ar norādītiem
      pārrāvumiem; izmainīts (kurš fails un laiks); nav pārbaudāms (kāpēc).
   Šifrētai pakotnei (.age) pievienojiet --identity AR_JŪSU_ATSLĒGU.txt
+
+Kā pārbaudīt bez programmas lieciba (izpakotā mapē)
+  1. Katra faila kontrolsummai (SHA-256) jābūt tai, kas manifest.json
+     sarakstā "files" ir pie šī faila nosaukuma. Vienu failu pārbauda:
+       sha256sum FAILS     (Windows: certutil -hashfile FAILS SHA256)
+     Visus reizē (katrā rindā jābūt True):
+       python3 -c "import json, hashlib; [print(
+         hashlib.sha256(open(f['name'], 'rb').read()).hexdigest()
+         == f['sha256'], f['name'])
+         for f in json.load(open('manifest.json', 'rb'))['files']]"
+  2. Tas rāda, ka faili saskan ar manifestu. Ka pats manifests nav mainīts,
+     rāda mape evidence/: visi soļi ar komandām ir programmas lieciba
+     pirmkoda failā storage/evidence/EVIDENCE.md, nodaļā "By hand".
 
 LIECIBA – EVIDENCE PACKAGE
 Exam session: %s
@@ -55,4 +68,17 @@ How to verify (no network; with lieciba, the same program that records)
   3. The verdict is one of four: complete; complete with declared gaps;
      altered (which file and time); unverifiable (why).
   For an encrypted package (.age) add --identity YOUR_KEY.txt
+
+How to verify without lieciba (in the unpacked folder)
+  1. The SHA-256 of each file must be the one that manifest.json has beside
+     its name in the list "files". One file:
+       sha256sum FILE     (Windows: certutil -hashfile FILE SHA256)
+     All at once (each line must say True):
+       python3 -c "import json, hashlib; [print(
+         hashlib.sha256(open(f['name'], 'rb').read()).hexdigest()
+         == f['sha256'], f['name'])
+         for f in json.load(open('manifest.json', 'rb'))['files']]"
+  2. That shows that the files are those of the manifest. That the manifest
+     itself was not changed, evidence/ shows: all steps, with commands, are
+     in the source of lieciba, storage/evidence/EVIDENCE.md, "By hand".
 `
