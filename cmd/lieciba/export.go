@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"lieciba"
@@ -35,6 +36,9 @@ func (c exportCmd) Run(env environment) error {
 	if r.To, err = parseTime("to", c.To); err != nil {
 		return err
 	}
+	r.Waiting = func(missing int, atMost time.Duration) {
+		_, _ = fmt.Fprintf(env.stderr, "waiting for cosignatures of witnesses (%d missing), for %s at most\n", missing, atMost)
+	}
 	e, err := server.Export(env.ctx, cfg, r, percent(env.stderr))
 	if err != nil {
 		return err
@@ -54,11 +58,18 @@ func parseTime(field, s string) (time.Time, error) {
 	return t, nil
 }
 
-// percent prints each new percent of a long work.
+// percent prints each new percent of a long work at a terminal, each new ten of
+// them elsewhere, such as in a log.
 func percent(w io.Writer) func(done, total int64) {
+	step := int64(10)
+	if f, ok := w.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			step = 1
+		}
+	}
 	last := int64(-1)
 	return func(done, total int64) {
-		if p := done * 100 / max(total, 1); p != last {
+		if p := done * 100 / max(total, 1) / step * step; p != last {
 			last = p
 			_, _ = fmt.Fprintf(w, "%3d %%\n", p)
 		}

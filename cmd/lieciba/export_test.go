@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"lieciba/cmd/lieciba/config"
 	"lieciba/cmd/lieciba/server"
 	"lieciba/storage"
+	"lieciba/storage/evidence"
 	"lieciba/storage/fsck"
 	"lieciba/storage/localfs"
 	"lieciba/storage/seal"
@@ -119,6 +121,8 @@ func TestExportCommand(t *testing.T) {
 			code, out, errs := shell(t, args...)
 			require.Equal(t, 0, code, errs)
 			require.Contains(t, errs, "100 %")
+			require.LessOrEqual(t, strings.Count(errs, "%"), 11, "no terminal")
+			require.NotContains(t, errs, "witness")
 			b, err := os.ReadFile(path)
 			require.NoError(t, err)
 			require.Contains(t, out, fmt.Sprintf("%x", sha256.Sum256(b)))
@@ -176,6 +180,8 @@ func TestExportCommandRefuses(t *testing.T) {
 		code int
 		want string
 	}{
+		"no folder":        {append(base, "EX-7", "--out", filepath.Join(filepath.Dir(path), "none", "a.zip")), 1, "none: make it first"},
+		"a file is none":   {append(base, "EX-7", "--out", filepath.Join(conf, "a.zip")), 1, "out: there is no folder " + conf},
 		"no such session":  {append(base, "EX-8"), 1, "no session"},
 		"no purpose":       {[]string{"export", "EX-7", "-c", conf, "--out", path, "--recipient-name", "b"}, 2, "--purpose"},
 		"private key":      {append(base, "EX-7", "--recipient", "AGE-SECRET-KEY-1QQQ"), 1, "private key"},
@@ -190,6 +196,23 @@ func TestExportCommandRefuses(t *testing.T) {
 		require.Contains(t, errs, c.want, name)
 		require.NotContains(t, errs, "AGE-SECRET", name)
 		require.NoFileExists(t, path)
-		require.NoDirExists(t, path+server.BuildingSuffix, name)
+		list, err := os.ReadDir(filepath.Dir(path))
+		require.NoError(t, err)
+		require.Empty(t, list, "%s: nothing is made", name)
 	}
+}
+
+// TestExportCommandTellsThatItWaits: a package whose witness does not answer
+// stands still for a while, and says why.
+func TestExportCommandTellsThatItWaits(t *testing.T) {
+	conf, _, _ := sealedSession(t)
+	witness, _, err := evidence.OpenWitnessKey(filepath.Join(t.TempDir(), "witness.key"), "away.test/w")
+	require.NoError(t, err)
+	f, err := os.OpenFile(conf, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = fmt.Fprintf(f, "evidence: {witnesses: [%q]}\nexport: {witness_wait: 1s}\n", witness.VerifierKey())
+	require.NoError(t, errors.Join(err, f.Close()))
+	code, _, errs := shell(t, "export", "EX-7", "-c", conf, "--out", filepath.Join(t.TempDir(), "p.zip"), "--purpose", "a", "--recipient-name", "b")
+	require.Equal(t, 0, code, errs)
+	require.Equal(t, 1, strings.Count(errs, "waiting for cosignatures of witnesses (1 missing), for 1s at most\n"), errs)
 }

@@ -75,6 +75,9 @@ type Config struct {
 	StampCertificates []*x509.Certificate
 	SequenceWait      time.Duration // for the export's leaf to enter the log; 2 min
 	WitnessWait       time.Duration // for the cosignatures; 2 min
+	// Waiting, if not nil, is told once when a package begins to wait for so many
+	// cosignatures, from the goroutine of Build.
+	Waiting func(missing int, atMost time.Duration)
 
 	Reserve  int64                           // bytes that stay free on the disk of Dir
 	Free     func(dir string) (int64, error) // free bytes; nil: asks the file system

@@ -93,10 +93,13 @@ func (x *building) checkpoint(ctx context.Context, leaf lieciba.Leaf, keys evide
 	defer until.Stop()
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
-	for {
+	for told := false; ; told = true {
 		best, err := x.best(ctx, leaf, keys)
 		if err != nil || len(best.lines) == len(keys.Witnesses) {
 			return best, err
+		}
+		if x.c.Waiting != nil && !told {
+			x.c.Waiting(len(keys.Witnesses)-len(best.lines), x.c.WitnessWait)
 		}
 		select {
 		case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"lieciba"
@@ -27,6 +28,7 @@ type ExportRequest struct {
 	From, To      time.Time // of the clip; zero: none
 	Version       string
 	Log           *slog.Logger
+	Waiting       func(missing int, atMost time.Duration) // told when the package begins to wait for cosignatures; nil: nobody
 }
 
 // Exported is what was built.
@@ -74,11 +76,21 @@ func (r ExportRequest) check() error {
 	if r.From.IsZero() != r.To.IsZero() || !r.From.IsZero() && !r.To.After(r.From) {
 		return lieciba.Invalid("to", "a clip needs --from and a later --to")
 	}
-	if r.Recipient == "" {
-		return nil
+	if err := folderThere(filepath.Dir(r.Out)); err != nil || r.Recipient == "" {
+		return err
 	}
 	_, err := export.ParseRecipient("recipient", r.Recipient)
 	return err
+}
+
+// folderThere refuses a package in a folder that is not there: nothing is made
+// above the package, a wrong path is a slip of the hand.
+func folderThere(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
+		return lieciba.Invalid("out", "there is no folder %s: make it first, or name a file in a folder that is there", dir)
+	}
+	return durable.Error(err)
 }
 
 // findSession takes an ID or an external ID that one source alone has.
@@ -170,7 +182,7 @@ func (x exporting) build(ctx context.Context, e lieciba.Export, tell export.Prog
 		return out, err
 	}
 	b := export.New(export.Config{Catalog: x.cat, Media: media, Log: log, Dir: x.dir, Node: e.NodeID, Tool: "lieciba " + x.r.Version,
-		Witnesses: x.c.Evidence.Witnesses, WitnessWait: time.Duration(x.c.Export.WitnessWait), StampCertificates: stampRoots(stamper), Reserve: int64(x.c.Disk.Critical), Logs: x.r.Log})
+		Witnesses: x.c.Evidence.Witnesses, WitnessWait: time.Duration(x.c.Export.WitnessWait), Waiting: x.r.Waiting, StampCertificates: stampRoots(stamper), Reserve: int64(x.c.Disk.Critical), Logs: x.r.Log})
 	if out.Export, err = x.beside(ctx, log, b, e, tell); err != nil {
 		return out, err
 	}
