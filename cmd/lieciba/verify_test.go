@@ -41,6 +41,8 @@ func TestVerifyStatuses(t *testing.T) {
 		{[]string{robbed, "--lang", "en"}, 1, "Verdict: ALTERED"},
 		{[]string{text}, 2, "Slēdziens: NAV PĀRBAUDĀMS"},
 		{[]string{filepath.Join(dir, "none.zip"), "--lang", "en"}, 2, "Verdict: UNVERIFIABLE"},
+		{[]string{t.TempDir(), "--lang", "en"}, 2, "this is no evidence package: neither manifest.json"},
+		{[]string{dir}, 2, "šī nav pierādījumu pakotne"},
 		{[]string{}, 64, ""},
 		{[]string{text, "--no-such-flag"}, 64, ""},
 		{[]string{text, "--key", "abc"}, 64, ""},

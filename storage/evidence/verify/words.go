@@ -81,7 +81,7 @@ var details = []struct {
 	{whole(`the packed content does not unpack`), "saspiestais saturs nav atspiežams"},
 	{whole(`(?:stat|open|lstat|readlink) (.+): no such file or directory`), "tāda faila nav: $1"},
 	{whole(`(?:stat|open|lstat|read) (.+): permission denied`), "nav atļaujas lasīt: $1"},
-	{whole(`is not in canonical form: it was written or edited by something else`), "pieraksts nav tas, kādā raksta programma: to rakstījis vai mainījis kas cits"},
+	{whole(`is not in canonical form: it was written or edited by something else`), "pieraksts nav kanonisks: to rakstījis vai mainījis kas cits"},
 	{whole(`is no JSON of the expected shape`), "tas nav paredzētā JSON formā"},
 	{whole(`is no checkpoint: it has three lines, origin, size and root`), "tas nav kontrolpunkts"},
 	{whole(`is no signed note`), "tas nav parakstīts teksts"},
