@@ -94,6 +94,18 @@ func TestKeyCommands(t *testing.T) {
 	require.Contains(t, strings.Join(strings.Fields(help), " "), "the approval by a second person")
 }
 
+// TestHelpListsEveryRole: what a token or an account may have is in its help.
+func TestHelpListsEveryRole(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"token", "user"} {
+		code, out, errs := command(t, nil, "", kind, "add", "--help")
+		require.Zero(t, code, errs)
+		for _, r := range lieciba.Roles() {
+			require.Contains(t, out, string(r), kind)
+		}
+	}
+}
+
 // TestKeyShowKnowsTheLog: a key that is not the log's is never shown as if it
 // were; recipients would refuse good packages by it.
 func TestKeyShowKnowsTheLog(t *testing.T) {
@@ -185,6 +197,12 @@ func (s *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func witnessKey(t *testing.T) string {
+	k, _, err := evidence.OpenWitnessKey(filepath.Join(t.TempDir(), "key"), "other.example")
+	require.NoError(t, err)
+	return k.VerifierKey()
+}
+
 func TestWitnessCommand(t *testing.T) {
 	t.Parallel()
 	l := newHashLog(t)
@@ -207,6 +225,18 @@ func TestWitnessCommand(t *testing.T) {
 	code, _, errs = command(t, nil, "", "witness", "--state", state, "--server", srv.URL)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "--token-file: is missing")
+	for name, c := range map[string]struct{ args, want []string }{ // a later flag wins
+		"no key":           {[]string{"--log-key", "nonsense"}, []string{"--log-key: is no verifier key", "lieciba key show"}},
+		"a witness's key":  {[]string{"--log-key", witnessKey(t)}, []string{"--log-key: is a witness's key"}},
+		"a file as state":  {[]string{"--state", filepath.Join(token, "state")}, []string{"--state: ", filepath.Join(token, "state")}},
+		"nothing accepted": {[]string{"--state", filepath.Join(dir, "none"), "--accept-alarm", "x"}, []string{"--state: there is no alarm in " + dir}},
+	} {
+		code, _, errs = command(t, nil, "", append(append(args[:len(args):len(args)], "--once"), c.args...)...)
+		require.Equal(t, 1, code, name)
+		for _, w := range c.want {
+			require.Contains(t, errs, w, name)
+		}
+	}
 
 	// Another log with the same key: what a cut and a new signature look like.
 	cut := newHashLog(t)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -58,7 +59,7 @@ func run(env environment, args []string) int {
 	exit := -1
 	parser, err := kong.New(&cli{}, kong.Name("lieciba"), kong.UsageOnError(),
 		kong.Description("Records exam sessions so that the recording can stand as evidence."),
-		kong.Writers(env.stdout, env.stderr), kong.Exit(func(code int) { exit = code }))
+		kong.Vars{"roles": roleNames()}, kong.Writers(env.stdout, env.stderr), kong.Exit(func(code int) { exit = code }))
 	if err != nil {
 		panic(err) // the command table above is wrong
 	}
@@ -79,6 +80,15 @@ func run(env environment, args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// roleNames lists every role, for the help.
+func roleNames() string {
+	var names []string
+	for _, r := range lieciba.Roles() {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
 }
 
 // plain is an error for a person at a terminal: the message first, then the cause.

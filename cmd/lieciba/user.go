@@ -28,7 +28,7 @@ type userAddCmd struct {
 	configFlag
 	Login string   `arg:"" help:"Name to sign in with."`
 	Name  string   `help:"Name to show."`
-	Role  []string `required:"" help:"supervisor, reviewer, approver, security, admin; may be repeated."`
+	Role  []string `required:"" help:"${roles}; may be repeated."`
 	Site  []string `help:"Code of a site that a supervisor works at; may be repeated."`
 }
 
@@ -141,7 +141,7 @@ type tokenCmd struct {
 type tokenAddCmd struct {
 	configFlag
 	Name string        `arg:"" help:"Name of the machine; sessions that it pushes carry it as their source."`
-	Role []string      `required:"" help:"citizenship, monitoring or witness; may be repeated."`
+	Role []string      `required:"" help:"${roles}; may be repeated."`
 	Site []string      `help:"Code of a site; may be repeated."`
 	For  time.Duration `default:"8760h" help:"How long it is valid."`
 }

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"lieciba"
+	"lieciba/storage/durable"
 	"lieciba/storage/evidence"
 	"lieciba/storage/evidence/witness"
 )
@@ -41,8 +43,10 @@ func (witnessCmd) Help() string {
 // Run watches until the process is told to stop.
 func (c witnessCmd) Run(env environment) error {
 	if c.Accept != "" {
-		if err := witness.Accept(c.State, c.Accept); err != nil {
+		if err := witness.Accept(c.State, c.Accept); lieciba.CodeOf(err) == lieciba.CodeConflict { // of another digest
 			return err
+		} else if err != nil {
+			return stateError(c.State, err)
 		}
 		_, err := fmt.Fprintln(env.stdout, "the alarm is accepted; the witness goes on from what it showed")
 		return err
@@ -71,8 +75,11 @@ func (c witnessCmd) open(env environment, log *slog.Logger) (*witness.Witness, e
 			return nil, lieciba.Invalid("--"+f.name, "is missing")
 		}
 	}
-	v, err := evidence.NewVerifier(c.LogKey)
+	v, err := c.logKey()
 	if err != nil {
+		return nil, err
+	}
+	if err := makeState(c.State); err != nil {
 		return nil, err
 	}
 	if c.Origin == "" {
@@ -83,8 +90,42 @@ func (c witnessCmd) open(env environment, log *slog.Logger) (*witness.Witness, e
 		return nil, err
 	}
 	log.Info("witness", "key", k.VerifierKey(), "made", created, "origin", c.Origin)
-	return witness.Open(witness.Config{Server: c.Server, TokenFile: c.TokenFile, CAFile: c.CA, Key: k, Dir: c.State,
+	w, err := witness.Open(witness.Config{Server: c.Server, TokenFile: c.TokenFile, CAFile: c.CA, Key: k, Dir: c.State,
 		LogKey: c.LogKey, Origin: c.Origin, Interval: c.Interval, Silence: c.Silence, Log: log})
+	if code := lieciba.CodeOf(err); code == lieciba.CodeConflict || code == lieciba.CodeCorrupt { // taken, or damaged
+		err = stateError(c.State, err)
+	}
+	return w, err
+}
+
+func (c witnessCmd) logKey() (evidence.Verifier, error) {
+	v, err := evidence.NewVerifier(c.LogKey)
+	if err != nil {
+		return nil, lieciba.Invalid("--log-key", "is no verifier key: it has the form NAME+HASH+BASE64, as `lieciba key show` prints it beside the server")
+	}
+	if evidence.IsWitness(v) {
+		return nil, lieciba.Invalid("--log-key", "is a witness's key: `lieciba key show` prints the log's, beside the server")
+	}
+	return v, nil
+}
+
+// makeState makes the folder of the state, so that what is wrong with it is
+// told before a key is made.
+func makeState(dir string) error { return stateError(dir, durable.MkdirAll(dir, 0o700)) }
+
+// stateError names the flag and the folder; nil stays nil.
+func stateError(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := lieciba.Error{Code: lieciba.CodeOf(err), Message: "it cannot be used", Cause: err}
+	if known := (*lieciba.Error)(nil); errors.As(err, &known) {
+		e = *known
+	}
+	if e.Field = "--state"; !strings.Contains(e.Message, dir) {
+		e.Message = dir + ": " + e.Message
+	}
+	return &e
 }
 
 // watch serves /healthz beside the watch and joins both.

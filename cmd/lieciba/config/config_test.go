@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
+
+	"lieciba/storage/evidence"
 )
 
 const example = "../../../deploy/lieciba.example.yaml"
@@ -71,6 +73,7 @@ func TestBadFileNamesLineFieldAndCure(t *testing.T) {
 		"stamp without roots": {"evidence:\n  stamp:\n    url: https://tsa.example\n", []string{"evidence.stamp.roots", "both"}},
 		"stamp address":       {"evidence:\n  stamp:\n    url: tsa.example\n    roots: r.pem\n", []string{"line 3", "evidence.stamp.url", "https://"}},
 		"disk upside down":    {"disk:\n  low: 1GiB\n  critical: 2GiB\n", []string{"line 3", "disk.critical", "disk.low"}},
+		"witness":             {"evidence:\n  witnesses: [secret+1+x]\n", []string{"line 2", "evidence.witnesses", "entry 1", "`lieciba witness` prints"}},
 		"level":               {"log:\n  level: loud\n", []string{"line 2", "log.level", "loud", "debug"}},
 		"wrong type":          {"webrtc:\n  viewers: many\n", []string{"line 2", "many"}},
 		"not YAML":            {"data: [\n", []string{"line"}},
@@ -116,4 +119,14 @@ func TestEnvironmentWinsAndStaysOutOfErrors(t *testing.T) {
 func TestMissingFile(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"), none)
 	require.ErrorContains(t, err, "deploy/lieciba.example.yaml")
+}
+
+func TestWitnessKeys(t *testing.T) {
+	log, _, err := evidence.CreateKey(filepath.Join(t.TempDir(), "log.key"), "log.test")
+	require.NoError(t, err)
+	witness, _, err := evidence.OpenWitnessKey(filepath.Join(t.TempDir(), "witness.key"), "witness.test")
+	require.NoError(t, err)
+	require.NoError(t, witnesses([]string{witness.VerifierKey()}))
+	err = witnesses([]string{witness.VerifierKey(), log.VerifierKey()})
+	require.ErrorContains(t, err, "entry 2 is the key of a log, not of a witness: `lieciba witness` prints its own")
 }

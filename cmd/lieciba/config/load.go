@@ -17,6 +17,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"lieciba"
+	"lieciba/storage/evidence"
 )
 
 // The environment variables that win over the file, so that credentials need
@@ -124,6 +125,7 @@ func (c Config) faults() []fault {
 		{"record.after", atMost(c.Record.After, time.Hour)},
 		{"record.segment", between(c.Record.Segment, 2*time.Second, 5*time.Minute)},
 		{"cameras.networks", prefixes(c.Cameras.Networks)},
+		{"evidence.witnesses", witnesses(c.Evidence.Witnesses)},
 		{"evidence.stamp.url", webURL(c.Evidence.Stamp.URL)},
 		{"evidence.stamp.roots", together(c.Evidence.Stamp.URL, c.Evidence.Stamp.Roots)},
 		{"evidence.stamp.every", atLeast(c.Evidence.Stamp.Every, time.Second)},
@@ -223,6 +225,20 @@ func webURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
 		return errors.New("is not an address: write http://host/path or https://host/path, without credentials")
+	}
+	return nil
+}
+
+// witnesses quotes no entry: it may be a private key that was pasted by mistake.
+func witnesses(list []string) error {
+	for i, s := range list {
+		v, err := evidence.NewVerifier(s)
+		if err != nil {
+			return fmt.Errorf("entry %d is no witness's verifier key: it has the form NAME+HASH+BASE64, as `lieciba witness` prints it when it starts", i+1)
+		}
+		if !evidence.IsWitness(v) {
+			return fmt.Errorf("entry %d is the key of a log, not of a witness: `lieciba witness` prints its own when it starts", i+1)
+		}
 	}
 	return nil
 }
