@@ -14,10 +14,10 @@ func TestCheckSentence(t *testing.T) {
 		require.NoError(t, lieciba.CheckSentence("purpose", s), "%q", s)
 	}
 	for s, want := range map[string]string{
-		"":                                         "must not be empty",
-		" \t":                                      "must not be empty",
-		"two\nlines":                               "control characters",
-		"not UTF-8 \xff":                           "characters",
+		"":               "must not be empty",
+		" \t":            "must not be empty",
+		"two\nlines":     "control characters",
+		"not UTF-8 \xff": "characters",
 		strings.Repeat("ā", lieciba.MaxSentence+1): "at most 500",
 		"asked by 150685-11111":                    "personal code",
 	} {

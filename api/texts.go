@@ -2,9 +2,6 @@ package api
 
 import "lieciba"
 
-// maxSentence bounds a purpose or reason, in characters.
-const maxSentence = lieciba.MaxSentence
-
 // checkText refuses names that cannot be shown on one line.
 func checkText(field, s string) error { return lieciba.CheckName(field, s) }
 
