@@ -47,6 +47,11 @@ func (c userAddCmd) Run(env environment) error {
 		} else if lieciba.CodeOf(err) != lieciba.CodeNotFound {
 			return err
 		}
+		if c.Name != "" {
+			if err := lieciba.CheckName("name", c.Name); err != nil {
+				return err
+			}
+		}
 		hash, made, err := readPassword(env)
 		if err != nil {
 			return err

@@ -27,6 +27,9 @@ func TestNoAccountWithoutATrace(t *testing.T) {
 	}
 	code, errs := at("user", "add", "anna", "--role", "admin")
 	require.Zero(t, code, errs)
+	code, errs = at("user", "add", "dace", "--role", "admin", "--name", "Dace 150685-11111")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "name: holds what looks like a personal code")
 	cat, err := sqlite.Open(ctx, path)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
