@@ -380,7 +380,7 @@ func TestLogThatStandsStopsNoRecording(t *testing.T) {
 		require.Greater(t, r.up.spareBytes(), r.env.cfg.MaxSpoolBytes)
 		require.Equal(t, r.env.spool.usage(), r.up.spareBytes(), "what the spool holds waits for the log alone")
 		before := asked.Load()
-		time.Sleep(time.Minute) // of the bubble's clock
+		time.Sleep(time.Minute)                                            // of the bubble's clock
 		require.LessOrEqual(t, asked.Load()-before, int64(61*sweepMisses)) // both ends of the minute
 		open.Store(true)
 		time.Sleep(time.Minute)
