@@ -205,14 +205,14 @@ func (s *Sequencer) Once(ctx context.Context) (n int, err error) {
 }
 
 func (s *Sequencer) sequence(ctx context.Context) (n int, err error) {
-	staged, oldest, err := s.c.Catalog.StagedLeaves(ctx)
-	if err != nil {
+	if _, err := s.waiting(ctx); err != nil { // shown also while nobody may sign
 		return 0, err
 	}
-	s.mu.Lock()
-	s.stats.Staged, s.stats.Oldest = staged, oldest // shown also while nobody may sign
-	s.mu.Unlock()
 	if err := s.start(ctx); err != nil {
+		return 0, err
+	}
+	staged, err := s.waiting(ctx) // a log that begins has staged a leaf of its own
+	if err != nil {
 		return 0, err
 	}
 	if staged == 0 {
@@ -227,6 +227,18 @@ func (s *Sequencer) sequence(ctx context.Context) (n int, err error) {
 	}
 	more, err := s.drain(ctx)
 	return n + more, err
+}
+
+// waiting counts what is staged.
+func (s *Sequencer) waiting(ctx context.Context) (int, error) {
+	staged, oldest, err := s.c.Catalog.StagedLeaves(ctx)
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Staged, s.stats.Oldest = staged, oldest
+	return staged, nil
 }
 
 // batch is how many leaves one checkpoint takes at most.
