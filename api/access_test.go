@@ -81,18 +81,18 @@ var want = map[string]string{
 	"GET /v1/log/check":         "- - - yes - - - -",
 	"POST /v1/log/check":        "- - - yes - - - -",
 
-	"GET /v1/exam-sessions/:id/events":         "- - all all all - - -",
+	"GET /v1/exam-sessions/:id/events":         "- all all all all - - -",
 	"POST /v1/exam-sessions/:id/events":        "- - - - - all - -",
-	"GET /v1/retention/policies":               "- - yes yes yes - - -",
+	"GET /v1/retention/policies":               "- yes yes yes yes - - -",
 	"POST /v1/retention/policies":              "- - - - yes - - -",
 	"POST /v1/retention/policies/:id/approval": "- - yes - - - - -",
-	"GET /v1/retention/plan":                   "- - yes yes yes - - -",
-	"GET /v1/holds":                            "- - yes yes yes - - -",
+	"GET /v1/retention/plan":                   "- yes yes yes yes - - -",
+	"GET /v1/holds":                            "- yes yes yes yes - - -",
 	"POST /v1/exam-sessions/:id/holds":         "- all - all - - - -",
 	"POST /v1/holds/:id/release-request":       "- all - all - - - -",
 	"POST /v1/holds/:id/release":               "- - all - - - - -",
-	"GET /v1/deletions":                        "- - yes yes yes - - -",
-	"GET /v1/deletions/:id/certificate":        "- - all all all - - -",
+	"GET /v1/deletions":                        "- yes yes yes yes - - -",
+	"GET /v1/deletions/:id/certificate":        "- all all all all - - -",
 }
 
 // walk makes a good request for a route at a place, by a role.
