@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -61,7 +60,7 @@ func (c demoCmd) Run(env environment) (err error) {
 
 // serve runs the server and the demo beside each other until one ends.
 func (c demoCmd) serve(env environment, cfg config.Config, packages string, log *slog.Logger) (*demo.Outcome, error) {
-	s, err := server.Open(env.ctx, server.Options{Config: cfg, Log: log, Version: version})
+	s, err := open(env.ctx, server.Options{Config: cfg, Log: log, Version: version})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +105,6 @@ func (c demoCmd) config(env environment) (config.Config, func() error, error) {
 		remove = func() error { return os.RemoveAll(cfg.Data) }
 	}
 	cfg.Data = filepath.Clean(cfg.Data)
-	cfg.HTTP.Listen = freeOr(env.ctx, cfg.HTTP.Listen, "127.0.0.1:0")
 	cfg.WebRTC.Port = 0
 	cfg.Record.Before, cfg.Record.After = config.Duration(2*time.Second), config.Duration(2*time.Second)
 	cfg.Record.Segment = config.Duration(10 * time.Second)
@@ -116,13 +114,15 @@ func (c demoCmd) config(env environment) (config.Config, func() error, error) {
 	return cfg, remove, nil
 }
 
-// freeOr returns address if nothing listens there, else other.
-func freeOr(ctx context.Context, address, other string) string {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil || l.Close() != nil {
-		return other
+// open opens the server on any free port when the usual one is taken.
+func open(ctx context.Context, o server.Options) (*server.Server, error) {
+	s, err := server.Open(ctx, o)
+	var e *lieciba.Error
+	if errors.As(err, &e) && e.Field == "http.listen" {
+		o.Config.HTTP.Listen = "127.0.0.1:0"
+		return server.Open(ctx, o)
 	}
-	return address
+	return s, err
 }
 
 // demoServer lets the demo make accounts as `lieciba user` and `lieciba token` do.

@@ -147,7 +147,8 @@ func (s *Server) openAPI() error {
 func (s *Server) listen() error {
 	l, err := net.Listen("tcp", s.cfg.HTTP.Listen)
 	if err != nil {
-		return lieciba.Wrap(err, lieciba.CodeInvalid, "http.listen: %s cannot be listened on: choose another address or end what uses it", s.cfg.HTTP.Listen)
+		return &lieciba.Error{Code: lieciba.CodeInvalid, Field: "http.listen", Cause: err,
+			Message: s.cfg.HTTP.Listen + " cannot be listened on: choose another address or end what uses it"}
 	}
 	l = netutil.LimitListener(l, maxConnections(openFiles()))
 	if s.cfg.HTTP.Certificate != "" {
