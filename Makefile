@@ -31,7 +31,7 @@ setup: ## what the tests need: PostgreSQL, MinIO, Chromium, ffmpeg, GStreamer (D
 test: setup build lint test-go test-web ## everything, on real servers and a real browser
 
 test-go:
-	go test -race -timeout 20m ./...
+	go test -race -timeout 40m ./...
 	go test -run 'TestEvery' ./recorder # the whole fault matrix: the race detector takes a sample of it
 	go test -run 'TestMutations' ./storage/evidence/verify # ten thousand forgeries, likewise
 
