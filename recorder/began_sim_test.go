@@ -150,7 +150,7 @@ func TestCameraThatStaysAwayIsLoggedOnceAMinute(t *testing.T) {
 		h.start()
 		ended := func(cause lieciba.GapCause) int { return log.count("stream ended", fmt.Sprintf("cause=%s", cause)) }
 		time.Sleep(50 * time.Second)
-		require.Greater(t, cam.opened, 25)
+		require.Greater(t, cam.attempts(), 25)
 		require.Equal(t, 1, ended(lieciba.CauseCameraOffline))
 		time.Sleep(3 * time.Minute)
 		require.Equal(t, 4, ended(lieciba.CauseCameraOffline))

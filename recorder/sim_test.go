@@ -69,6 +69,13 @@ func (c *simCamera) fail(err error) {
 	}
 }
 
+// attempts counts how often it was dialled.
+func (c *simCamera) attempts() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opened
+}
+
 func (c *simCamera) open(ctx context.Context, o ingest.Options, h ingest.Handler) (link, error) {
 	if !pause(ctx, c.delay) {
 		return nil, ctx.Err()
