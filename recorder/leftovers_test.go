@@ -307,9 +307,9 @@ func TestRemovedStreamIsNotPulled(t *testing.T) {
 		require.ErrorIs(t, err, io.EOF)
 		feed.Close()
 		require.Nil(t, r.stream(cam.ID, lieciba.StreamSub))
-		opened := h.sims[sub.URL].opened
+		opened := h.sims[sub.URL].attempts()
 		time.Sleep(time.Minute)
-		require.Equal(t, opened, h.sims[sub.URL].opened)
+		require.Equal(t, opened, h.sims[sub.URL].attempts())
 		st, ok := r.CameraStatus(cam.ID)
 		require.True(t, ok)
 		require.True(t, st.Connected)

@@ -100,9 +100,9 @@ func TestCameraThatIsDownOrRefusesFromTheStart(t *testing.T) {
 			require.Equal(t, lieciba.Interval{From: x.Window.From, To: x.Window.To}, x.gaps[0].Span(time.Time{}))
 			require.Equal(t, lieciba.RecordingComplete, x.State)
 			if cause == lieciba.CauseAuthFailed {
-				require.LessOrEqual(t, cam.opened, 7, "no lock-out loop")
+				require.LessOrEqual(t, cam.attempts(), 7, "no lock-out loop")
 			} else {
-				require.Greater(t, cam.opened, 30)
+				require.Greater(t, cam.attempts(), 30)
 			}
 		})
 	}
