@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"lieciba"
@@ -224,11 +223,8 @@ func (s *spool) usage() int64 { return s.size.Load() + s.grow.Load() }
 
 // free is how many bytes the spool's file system has left for us.
 func (s *spool) free() (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(s.dir, &st); err != nil {
-		return 0, durable.Error(err)
-	}
-	return int64(st.Bavail) * st.Bsize, nil
+	n, _, err := durable.Space(s.dir)
+	return n, err
 }
 
 // gate decides whether there is room to record. used is where it stopped last:

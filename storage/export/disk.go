@@ -1,19 +1,14 @@
 package export
 
 import (
-	"syscall"
-
 	"lieciba"
 	"lieciba/storage/durable"
 )
 
 // FreeBytes is what the file system of dir has for this process, in bytes.
 func FreeBytes(dir string) (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, durable.Error(err)
-	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	n, _, err := durable.Space(dir)
+	return n, err
 }
 
 // room refuses to begin what the disk cannot hold beside the reserve. have is

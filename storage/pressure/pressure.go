@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"syscall"
 	"time"
 
 	"lieciba"
+	"lieciba/storage/durable"
 )
 
 // Level says how full a disk is.
@@ -49,7 +49,7 @@ type Config struct {
 	Critical int64         // below which it is critical; at most Low
 	Interval time.Duration // between two looks; 10 s
 	Log      *slog.Logger
-	// Free looks at a folder: bytes free for this process, and in all. nil: statfs.
+	// Free looks at a folder: bytes free for this process, and in all. nil: durable.Space.
 	Free func(path string) (free, total int64, err error)
 }
 
@@ -81,7 +81,7 @@ func New(cfg Config) *Watch {
 		cfg.Log = slog.Default()
 	}
 	if cfg.Free == nil {
-		cfg.Free = statfs
+		cfg.Free = durable.Space
 	}
 	w := &Watch{cfg: cfg}
 	for _, f := range cfg.Folders {
@@ -89,15 +89,6 @@ func New(cfg Config) *Watch {
 	}
 	w.Look(context.Background())
 	return w
-}
-
-// statfs counts what this account may use: root's reserve is left out.
-func statfs(path string) (free, total int64, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(path, &st); err != nil {
-		return 0, 0, err
-	}
-	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
 }
 
 // Run looks at each Interval until ctx ends, then returns nil.
