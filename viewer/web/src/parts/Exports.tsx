@@ -1,9 +1,9 @@
-import { useState } from "preact/hooks";
-import { call, may } from "../lib/api";
+import { may } from "../lib/api";
 import type { Export, Page } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { bytes, dateTime } from "../lib/time";
+import { AskForm } from "./AskForm";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
 
@@ -50,43 +50,11 @@ function One({ e }: { e: Export }) {
 }
 
 function Ask({ session }: { session: string }) {
-  const [problem, setProblem] = useState("");
-  const [open, setOpen] = useState(false);
-  const send = async (ev: SubmitEvent) => {
-    ev.preventDefault();
-    const form = ev.currentTarget as HTMLFormElement;
-    const data = new FormData(form);
-    try {
-      await call("POST", `/exam-sessions/${session}/exports`, {
-        purpose: data.get("purpose"),
-        recipient_name: data.get("recipient_name"),
-        recipient: data.get("recipient"),
-      });
-      form.reset();
-      setOpen(false);
-      setProblem("");
-    } catch (e) {
-      setProblem((e as Error).message);
-    }
-  };
-  if (!open)
-    return (
-      <button type="button" onClick={() => setOpen(true)}>
-        {say("ask_package")}
-      </button>
-    );
   return (
-    <form class="form" onSubmit={(ev) => void send(ev)}>
+    <AskForm text={say("ask_package")} path={`/exam-sessions/${session}/exports`} body={Object.fromEntries}>
       <Field name="purpose" label={say("purpose")} required focus />
       <Field name="recipient_name" label={say("recipient")} required />
       <Field name="recipient" label={say("recipient_key")} placeholder="age1…" />
-      <div class="actions">
-        <button class="main">{say("ask_package")}</button>
-        <button type="button" onClick={() => setOpen(false)}>
-          {say("close")}
-        </button>
-      </div>
-      {problem && <Refused why={problem} />}
-    </form>
+    </AskForm>
   );
 }

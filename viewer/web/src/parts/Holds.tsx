@@ -1,10 +1,10 @@
-import { useState } from "preact/hooks";
-import { call, may } from "../lib/api";
+import { may } from "../lib/api";
 import type { Hold, Page } from "../lib/evidence";
 import { codesOf, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { dateTime } from "../lib/time";
 import { Acting } from "./Acting";
+import { AskForm } from "./AskForm";
 import { Choice } from "./Choice";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
@@ -51,38 +51,12 @@ function One({ h, link }: { h: Hold; link: boolean }) {
 }
 
 function Place({ session }: { session: string }) {
-  const [open, setOpen] = useState(false);
-  const [problem, setProblem] = useState("");
-  const send = async (ev: SubmitEvent) => {
-    ev.preventDefault();
-    const data = new FormData(ev.currentTarget as HTMLFormElement);
-    try {
-      await call("POST", `/exam-sessions/${session}/holds`, Object.fromEntries(data));
-      setOpen(false);
-      setProblem("");
-    } catch (e) {
-      setProblem((e as Error).message);
-    }
-  };
-  if (!open)
-    return (
-      <button type="button" onClick={() => setOpen(true)}>
-        {say("place_hold")}
-      </button>
-    );
   const kinds = codesOf("hold").map((code) => ({ code, text: sayCode("hold", code) }));
   return (
-    <form class="form" onSubmit={(ev) => void send(ev)}>
+    <AskForm text={say("place_hold")} path={`/exam-sessions/${session}/holds`} body={Object.fromEntries}>
       <Choice name="kind" label={say("kind")} value="appeal" options={kinds} />
       <Field name="reference" label={say("reference")} required focus />
       <Field name="reason" label={say("reason")} required />
-      <div class="actions">
-        <button class="main">{say("place_hold")}</button>
-        <button type="button" onClick={() => setOpen(false)}>
-          {say("close")}
-        </button>
-      </div>
-      {problem && <Refused why={problem} />}
-    </form>
+    </AskForm>
   );
 }

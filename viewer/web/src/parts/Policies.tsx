@@ -1,9 +1,9 @@
-import { useState } from "preact/hooks";
-import { call, may, me } from "../lib/api";
+import { may, me } from "../lib/api";
 import type { Page, Period, Policy } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { Acting } from "./Acting";
+import { AskForm } from "./AskForm";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
 
@@ -47,41 +47,26 @@ export function Policies() {
   );
 }
 
-function Draft() {
-  const [open, setOpen] = useState(false);
-  const [problem, setProblem] = useState("");
-  if (!open)
-    return (
-      <button type="button" onClick={() => setOpen(true)}>
-        {say("draft_policy")}
-      </button>
-    );
-  const send = async (ev: SubmitEvent) => {
-    ev.preventDefault();
-    const f = new FormData(ev.currentTarget as HTMLFormElement);
-    const of = (name: string): Period => ({
-      months: Number(f.get(`${name}_m`)),
-      days: Number(f.get(`${name}_d`)),
-    });
-    try {
-      await call("POST", "/retention/policies", {
-        name: f.get("name"),
-        purpose: f.get("purpose"),
-        legal_basis: f.get("legal_basis"),
-        keep: of("keep"),
-        unanchored: of("unanchored"),
-        warn_before: of("warn"),
-        after_appeal: of("appeal"),
-        retroactive: f.get("retroactive") !== null,
-      });
-      setOpen(false);
-      setProblem("");
-    } catch (e) {
-      setProblem((e as Error).message);
-    }
+const draft = (f: FormData) => {
+  const of = (name: string): Period => ({
+    months: Number(f.get(`${name}_m`)),
+    days: Number(f.get(`${name}_d`)),
+  });
+  return {
+    name: f.get("name"),
+    purpose: f.get("purpose"),
+    legal_basis: f.get("legal_basis"),
+    keep: of("keep"),
+    unanchored: of("unanchored"),
+    warn_before: of("warn"),
+    after_appeal: of("appeal"),
+    retroactive: f.get("retroactive") !== null,
   };
+};
+
+function Draft() {
   return (
-    <form class="form" onSubmit={(ev) => void send(ev)}>
+    <AskForm text={say("draft_policy")} path="/retention/policies" body={draft}>
       <Field name="name" label={say("name")} value="default" required />
       <Field name="purpose" label={say("purpose")} required />
       <Field name="legal_basis" label={say("legal_basis")} required />
@@ -92,14 +77,7 @@ function Draft() {
       <label>
         <input type="checkbox" name="retroactive" /> {say("retroactive")}
       </label>
-      <div class="actions">
-        <button class="main">{say("draft_policy")}</button>
-        <button type="button" onClick={() => setOpen(false)}>
-          {say("close")}
-        </button>
-      </div>
-      {problem && <Refused why={problem} />}
-    </form>
+    </AskForm>
   );
 }
 
