@@ -57,3 +57,51 @@ func ReleaseAfterAppeal(policies []RetentionPolicy, sealed []PolicyID, decided t
 	}
 	return due
 }
+
+// AppealState of an Appeal.
+type AppealState string
+
+const (
+	AppealOpen   AppealState = "opened"
+	AppealCourt  AppealState = "court"  // went on to the administrative court
+	AppealFinal  AppealState = "final"  // decided for good: its hold ends after a delay
+	AppealClosed AppealState = "closed" // the work on it here is over
+)
+
+// Appeal is a contested result. Opening places a hold; a final decision lets the
+// hold end. It is known by an opaque reference alone.
+type Appeal struct {
+	ID         AppealID
+	SessionID  SessionID
+	Reference  string // unique within the session; matches ValidCode
+	Source     string // client that told of it, or SourceByHand
+	State      AppealState
+	HoldID     HoldID
+	OpenedBy   string
+	OpenedByID string
+	OpenedAt   time.Time
+	CourtAt    time.Time
+	FinalAt    time.Time
+	ClosedAt   time.Time
+	ClosedBy   string
+}
+
+// SourceByHand is the source of an appeal that a reviewer opened.
+const SourceByHand = "by-hand"
+
+// Open reports whether the appeal still justifies looking at the session.
+func (a Appeal) Open() bool { return a.State == AppealOpen || a.State == AppealCourt }
+
+// MoveAppeal checks a change of state. A final decision can be followed by the
+// court, when it was contested once more; closed is the end.
+func MoveAppeal(from, to AppealState) error {
+	moves := map[AppealState][]AppealState{
+		AppealOpen:  {AppealCourt, AppealFinal},
+		AppealCourt: {AppealFinal},
+		AppealFinal: {AppealOpen, AppealCourt, AppealClosed},
+	}
+	if from == to || slices.Contains(moves[from], to) {
+		return nil
+	}
+	return Errorf(CodeConflict, "an appeal that is %s cannot become %s", from, to)
+}

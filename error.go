@@ -13,6 +13,8 @@ const (
 	CodeInvalid         Code = "invalid"         // the input breaks a rule; Field names which input
 	CodeUnauthenticated Code = "unauthenticated" // nobody is signed in
 	CodeForbidden       Code = "forbidden"       // signed in, and the policy says no
+	CodeNeedsGrant      Code = "needs_grant"     // the role allows it only with a grant that is in force
+	CodeNotFresh        Code = "not_fresh"       // prove again that it is you: passkey, password or provider
 	CodeNotFound        Code = "not_found"
 	CodeConflict        Code = "conflict"  // true once, not any more: stale version, duplicate, wrong state
 	CodeTooLarge        Code = "too_large" // a body or a count over its bound

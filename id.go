@@ -29,6 +29,17 @@ type (
 	EventID     string // of a SessionEvent
 	HoldID      string
 	DeletionID  string
+	SignInID    string
+	PasskeyID   string
+	RequestID   string
+	GrantID     string
+	AppealID    string
+	IncidentID  string
+	PartEventID string
+	ReadinessID string
+	WebhookID   string
+	NoticeID    string // of a Notice; the event ID that receivers see
+	AlarmID     string
 )
 
 // NewID returns a fresh UUID of version 7 (RFC 9562 section 5.7): ordered by

@@ -19,26 +19,54 @@ const (
 	ActReadAudit     Act = "read_audit"
 	ActReadMetrics   Act = "read_metrics"
 
-	ActReadEvidence    Act = "read_evidence"    // coverage statement, seals, checkpoints, proofs
-	ActCosign          Act = "cosign"           // a witness's signature on a checkpoint
-	ActExport          Act = "export"           // ask for an evidence package and fetch it
-	ActPushEvent       Act = "push_event"       // result notified, appeal opened, appeal decided
-	ActReadRetention   Act = "read_retention"   // policies, holds, what goes when, certificates
-	ActDraftPolicy     Act = "draft_policy"     // of retention
-	ActApprovePolicy   Act = "approve_policy"   // of another person's draft
-	ActPlaceHold       Act = "place_hold"       // and ask for its release
-	ActReleaseHold     Act = "release_hold"     // that another person asked for
+	ActReadEvidence    Act = "read_evidence"  // coverage statement, seals, checkpoints, proofs
+	ActCosign          Act = "cosign"         // a witness's signature on a checkpoint
+	ActExport          Act = "export"         // ask for an evidence package and fetch it
+	ActPushEvent       Act = "push_event"     // result notified, appeal opened, appeal decided
+	ActReadRetention   Act = "read_retention" // policies, holds, what goes when, certificates
+	ActDraftPolicy     Act = "draft_policy"   // of retention
+	ActPlaceHold       Act = "place_hold"
+	ActApproveRequest  Act = "approve_request"  // of another person, whatever it asks for
 	ActCheckEvidence   Act = "check_evidence"   // run the chain check
+	ActApprovePolicy   Act = "approve_policy"   // done by an approved request: no role alone may
+	ActReleaseHold     Act = "release_hold"     // likewise, or the server's own after a final decision
 	ActDeleteRecording Act = "delete_recording" // the server's own, under a policy
 	ActSealRecording   Act = "seal_recording"   // the server's own
+
+	// What must be asked for, and approved by another person, before it is done.
+	ActAskGrant       Act = "ask_grant"
+	ActAskRelease     Act = "ask_hold_release"
+	ActAskDeletion    Act = "ask_early_deletion"
+	ActAskPolicy      Act = "ask_retention_policy"
+	ActAskKeyRotation Act = "ask_key_rotation"
+	ActAskRoles       Act = "ask_roles"
+
+	ActViewRequests   Act = "view_requests" // one's own; all for approvers and security
+	ActRevokeGrant    Act = "revoke_grant"
+	ActManageAppeals  Act = "manage_appeals" // open by hand, note the court, close
+	ActViewAppeals    Act = "view_appeals"
+	ActMarkIncident   Act = "mark_incident" // and correct a mark by adding
+	ActReviewIncident Act = "review_incident"
+	ActRunPart        Act = "run_part"        // started, paused, ended
+	ActCheckReadiness Act = "check_readiness" // run, override, sign off
+	ActConfirmCancel  Act = "confirm_cancel"  // of a running session
+	ActLinkSession    Act = "link_session"    // an ad-hoc session to its real ID
+	ActReadNotices    Act = "read_notices"    // replay of what webhooks sent
+	ActManageWebhooks Act = "manage_webhooks"
+	ActReadAlarms     Act = "read_alarms"
+	ActManageSignIns  Act = "manage_sign_ins" // list and end those of others
 )
 
 // Acts lists every act.
 func Acts() []Act {
 	return []Act{ActViewSites, ActViewCameras, ActManageCameras, ActManageSites, ActManageUsers,
 		ActViewSessions, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics,
-		ActReadEvidence, ActCosign, ActExport, ActPushEvent, ActReadRetention, ActDraftPolicy, ActApprovePolicy,
-		ActPlaceHold, ActReleaseHold, ActCheckEvidence, ActDeleteRecording, ActSealRecording}
+		ActReadEvidence, ActCosign, ActExport, ActPushEvent, ActReadRetention, ActDraftPolicy,
+		ActPlaceHold, ActApproveRequest, ActCheckEvidence, ActApprovePolicy, ActReleaseHold, ActDeleteRecording, ActSealRecording,
+		ActAskGrant, ActAskRelease, ActAskDeletion, ActAskPolicy, ActAskKeyRotation, ActAskRoles,
+		ActViewRequests, ActRevokeGrant, ActManageAppeals, ActViewAppeals, ActMarkIncident, ActReviewIncident,
+		ActRunPart, ActCheckReadiness, ActConfirmCancel, ActLinkSession, ActReadNotices, ActManageWebhooks,
+		ActReadAlarms, ActManageSignIns}
 }
 
 // everywhere lists the roles that may do an act at every site.
@@ -60,10 +88,28 @@ var everywhere = map[Act][]Role{
 	ActPushEvent:     {RoleCitizenship},
 	ActReadRetention: {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin},
 	ActDraftPolicy:   {RoleAdmin},
-	ActApprovePolicy: {RoleApprover},
 	ActPlaceHold:     {RoleReviewer, RoleSecurity},
-	ActReleaseHold:   {RoleApprover},
 	ActCheckEvidence: {RoleSecurity},
+
+	ActApprovePolicy:  {RoleApprover},
+	ActReleaseHold:    {RoleApprover},
+	ActApproveRequest: {RoleApprover},
+	ActAskGrant:       {RoleReviewer, RoleSecurity},
+	ActAskRelease:     {RoleReviewer, RoleSecurity},
+	ActAskDeletion:    {RoleSecurity},
+	ActAskPolicy:      {RoleAdmin},
+	ActAskKeyRotation: {RoleAdmin, RoleSecurity},
+	ActAskRoles:       {RoleAdmin},
+	ActViewRequests:   {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin},
+	ActRevokeGrant:    {RoleApprover, RoleSecurity},
+	ActManageAppeals:  {RoleReviewer},
+	ActViewAppeals:    {RoleReviewer, RoleApprover, RoleSecurity},
+	ActReviewIncident: {RoleReviewer},
+	ActLinkSession:    {RoleAdmin},
+	ActReadNotices:    {RoleCitizenship, RoleAdmin},
+	ActManageWebhooks: {RoleAdmin},
+	ActReadAlarms:     {RoleSecurity},
+	ActManageSignIns:  {RoleSecurity, RoleAdmin},
 }
 
 // ownSite lists the roles that may do an act at the sites they are assigned to.
@@ -73,12 +119,23 @@ var ownSite = map[Act][]Role{
 	ActViewSessions: {RoleSupervisor},
 	ActStartSession: {RoleSupervisor},
 	ActWatchLive:    {RoleSupervisor},
+
+	ActAskGrant:       {RoleSupervisor},
+	ActViewRequests:   {RoleSupervisor},
+	ActMarkIncident:   {RoleSupervisor},
+	ActRunPart:        {RoleSupervisor},
+	ActCheckReadiness: {RoleSupervisor},
+	ActConfirmCancel:  {RoleSupervisor},
+	ActLinkSession:    {RoleSupervisor},
 }
 
 // Allow decides whether p may do act on an object of the site; an empty site
 // means an object that belongs to none. It returns nil or a CodeForbidden error
 // that says what is missing.
 func Allow(p Principal, act Act, site SiteID) error {
+	if err := p.inScope(act); err != nil {
+		return err
+	}
 	for _, r := range p.Roles {
 		if slices.Contains(everywhere[act], r) {
 			return nil
@@ -94,6 +151,9 @@ func Allow(p Principal, act Act, site SiteID) error {
 // that is: nil, or the CodeForbidden error of Allow. A supervisor without sites
 // may: every object is then outside of their sites.
 func AllowSomewhere(p Principal, act Act) error {
+	if err := p.inScope(act); err != nil {
+		return err
+	}
 	for _, r := range p.Roles {
 		if slices.Contains(everywhere[act], r) || slices.Contains(ownSite[act], r) {
 			return nil
@@ -107,6 +167,9 @@ func AllowSomewhere(p Principal, act Act) error {
 // for "every site". The list is the caller's.
 func AllowedSites(p Principal, act Act) (all bool, sites []SiteID) {
 	sites = []SiteID{}
+	if p.inScope(act) != nil {
+		return false, sites
+	}
 	for _, r := range p.Roles {
 		if slices.Contains(everywhere[act], r) {
 			return true, nil
@@ -116,4 +179,12 @@ func AllowedSites(p Principal, act Act) (all bool, sites []SiteID) {
 		}
 	}
 	return false, sites
+}
+
+// inScope refuses what a client's token was not made for.
+func (p Principal) inScope(act Act) error {
+	if p.Scopes == nil || slices.Contains(p.Scopes, act) {
+		return nil
+	}
+	return Errorf(CodeForbidden, "this client's scopes do not hold %s", act)
 }

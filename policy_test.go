@@ -11,33 +11,54 @@ import (
 )
 
 // policyTable is who may do what: all = at every site, own = at the sites they
-// are assigned to, - = nowhere.
+// are assigned to, - = nowhere. Acts that need a grant need it beside.
 const policyTable = `
-                 supervisor reviewer approver security admin citizenship monitoring witness
-view_sites       own        all      all      all      all   -           -          -
-view_cameras     own        all      -        all      all   -           -          -
-manage_cameras   -          -        -        -        all   -           -          -
-manage_sites     -          -        -        -        all   -           -          -
-manage_users     -          -        -        -        all   -           -          -
-view_sessions    own        all      all      all      all   all         -          -
-push_session     -          -        -        -        -     all         -          -
-start_session    own        -        -        -        -     -           -          -
-watch_live       own        -        -        -        -     -           -          -
-watch_archive    -          all      -        -        -     -           -          -
-read_audit       -          -        -        all      -     -           -          -
-read_metrics     -          -        -        -        all   -           all        -
-read_evidence    -          all      all      all      -     -           -          all
-cosign           -          -        -        -        -     -           -          all
-export           -          all      -        -        -     -           -          -
-push_event       -          -        -        -        -     all         -          -
-read_retention   -          all      all      all      all   -           -          -
-draft_policy     -          -        -        -        all   -           -          -
-approve_policy   -          -        all      -        -     -           -          -
-place_hold       -          all      -        all      -     -           -          -
-release_hold     -          -        all      -        -     -           -          -
-check_evidence   -          -        -        all      -     -           -          -
-delete_recording -          -        -        -        -     -           -          -
-seal_recording   -          -        -        -        -     -           -          -
+                     supervisor reviewer approver security admin citizenship monitoring witness
+view_sites           own        all      all      all      all   -           -          -
+view_cameras         own        all      -        all      all   -           -          -
+manage_cameras       -          -        -        -        all   -           -          -
+manage_sites         -          -        -        -        all   -           -          -
+manage_users         -          -        -        -        all   -           -          -
+view_sessions        own        all      all      all      all   all         -          -
+push_session         -          -        -        -        -     all         -          -
+start_session        own        -        -        -        -     -           -          -
+watch_live           own        -        -        -        -     -           -          -
+watch_archive        -          all      -        -        -     -           -          -
+read_audit           -          -        -        all      -     -           -          -
+read_metrics         -          -        -        -        all   -           all        -
+read_evidence        -          all      all      all      -     -           -          all
+cosign               -          -        -        -        -     -           -          all
+export               -          all      -        -        -     -           -          -
+push_event           -          -        -        -        -     all         -          -
+read_retention       -          all      all      all      all   -           -          -
+draft_policy         -          -        -        -        all   -           -          -
+approve_policy       -          -        all      -        -     -           -          -
+place_hold           -          all      -        all      -     -           -          -
+release_hold         -          -        all      -        -     -           -          -
+check_evidence       -          -        -        all      -     -           -          -
+delete_recording     -          -        -        -        -     -           -          -
+seal_recording       -          -        -        -        -     -           -          -
+approve_request      -          -        all      -        -     -           -          -
+ask_grant            own        all      -        all      -     -           -          -
+ask_hold_release     -          all      -        all      -     -           -          -
+ask_early_deletion   -          -        -        all      -     -           -          -
+ask_retention_policy -          -        -        -        all   -           -          -
+ask_key_rotation     -          -        -        all      all   -           -          -
+ask_roles            -          -        -        -        all   -           -          -
+view_requests        own        all      all      all      all   -           -          -
+revoke_grant         -          -        all      all      -     -           -          -
+manage_appeals       -          all      -        -        -     -           -          -
+view_appeals         -          all      all      all      -     -           -          -
+mark_incident        own        -        -        -        -     -           -          -
+review_incident      -          all      -        -        -     -           -          -
+run_part             own        -        -        -        -     -           -          -
+check_readiness      own        -        -        -        -     -           -          -
+confirm_cancel       own        -        -        -        -     -           -          -
+link_session         own        -        -        -        all   -           -          -
+read_notices         -          -        -        -        all   all         -          -
+manage_webhooks      -          -        -        -        all   -           -          -
+read_alarms          -          -        -        all      -     -           -          -
+manage_sign_ins      -          -        -        all      all   -           -          -
 `
 
 func TestPolicyTable(t *testing.T) {

@@ -18,6 +18,8 @@ var statusOf = map[lieciba.Code]int{
 	lieciba.CodeInvalid:         http.StatusBadRequest,
 	lieciba.CodeUnauthenticated: http.StatusUnauthorized,
 	lieciba.CodeForbidden:       http.StatusForbidden,
+	lieciba.CodeNeedsGrant:      http.StatusForbidden,
+	lieciba.CodeNotFresh:        http.StatusForbidden,
 	lieciba.CodeNotFound:        http.StatusNotFound,
 	lieciba.CodeConflict:        http.StatusConflict,
 	lieciba.CodeTooLarge:        http.StatusRequestEntityTooLarge,

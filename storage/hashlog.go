@@ -37,7 +37,8 @@ type Sequenced struct {
 }
 
 // HashLog keeps the leaves of the evidence log, its tree and its checkpoints.
-// Leaves of segments, gaps, seals, holds, policies, deletions and audit entries
+// Leaves of segments, gaps, seals, holds, policies, deletions, incidents, part
+// events, readiness and audit entries
 // are staged by the methods that write those facts, in their own transactions.
 type HashLog interface {
 	// StageLeaf stages a leaf of a fact that no other method writes. The same kind

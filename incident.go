@@ -1,0 +1,164 @@
+package lieciba
+
+import (
+	"slices"
+	"time"
+)
+
+// IncidentKind is what happened.
+type IncidentKind string
+
+const (
+	IncidentPhone       IncidentKind = "phone" // or another device
+	IncidentCrib        IncidentKind = "crib"  // notes, books
+	IncidentTalking     IncidentKind = "talking"
+	IncidentLeft        IncidentKind = "left_room"
+	IncidentIdentity    IncidentKind = "identity" // doubt whether it is the person
+	IncidentDisturbance IncidentKind = "disturbance"
+	IncidentHealth      IncidentKind = "health"
+	IncidentTechnical   IncidentKind = "technical"
+	IncidentOther       IncidentKind = "other"
+)
+
+// IncidentKinds lists every kind, as menus show them.
+func IncidentKinds() []IncidentKind {
+	return []IncidentKind{IncidentPhone, IncidentCrib, IncidentTalking, IncidentLeft, IncidentIdentity,
+		IncidentDisturbance, IncidentHealth, IncidentTechnical, IncidentOther}
+}
+
+// MaxNote bounds the note of an incident, in characters.
+const MaxNote = 280
+
+// Incident is a mark on a session's timeline. A row never changes: a correction
+// and a review are rows of their own that name the row they follow.
+type Incident struct {
+	ID         IncidentID
+	SessionID  SessionID
+	CameraID   CameraID  // empty: the room
+	At         time.Time // server time of the key press
+	Seat       int       // 0: none
+	Kind       IncidentKind
+	Note       string
+	Follows    IncidentID // the first row of the incident; empty: this is it
+	Step       IncidentStep
+	By, ByID   string
+	RecordedAt time.Time
+}
+
+// IncidentStep is what a row adds to an incident.
+type IncidentStep string
+
+const (
+	IncidentRaised    IncidentStep = "raised"
+	IncidentCorrected IncidentStep = "corrected"
+	IncidentRetracted IncidentStep = "retracted" // was no incident
+	IncidentReviewed  IncidentStep = "reviewed"
+)
+
+// Check judges a row on its own; seats is the number of seats of the session, 0
+// if it is not known. CodeInvalid names the field.
+func (i Incident) Check(seats int) error {
+	switch {
+	case !slices.Contains(IncidentKinds(), i.Kind):
+		return Invalid("kind", "unknown kind %q: use one of %v", i.Kind, IncidentKinds())
+	case i.Seat < 0 || i.Seat > MaxSeats || seats > 0 && i.Seat > seats:
+		return Invalid("seat", "must be 1 to %d, or 0 for none", min(MaxSeats, max(seats, 1)))
+	case (i.Step == IncidentRaised) != (i.Follows == ""):
+		return Invalid("follows", "a new incident follows none, every other step one")
+	case i.At.IsZero():
+		return Invalid("at", "an incident needs its time")
+	}
+	if i.Note == "" {
+		return nil
+	}
+	return checkLine("note", i.Note, MaxNote)
+}
+
+// PartStep is what happened to a part.
+type PartStep string
+
+const (
+	PartStarted PartStep = "started"
+	PartHalted  PartStep = "paused"
+	PartResumed PartStep = "resumed"
+	PartOver    PartStep = "ended"
+)
+
+// PartEvent is what really happened to a part. A row never changes: a correction
+// is a row that names the one it stands in for (Corrects) and, when that one
+// never happened, is Void.
+type PartEvent struct {
+	ID         PartEventID
+	SessionID  SessionID
+	PartID     PartID
+	Step       PartStep
+	At         time.Time // when it happened
+	Corrects   PartEventID
+	Void       bool
+	Note       string
+	By, ByID   string
+	RecordedAt time.Time
+}
+
+// EffectiveParts drops what was corrected and returns the events that stand, by
+// At, then by RecordedAt, then by ID.
+func EffectiveParts(events []PartEvent) []PartEvent {
+	gone := map[PartEventID]bool{}
+	for _, e := range events {
+		if e.Corrects != "" {
+			gone[e.Corrects] = true
+		}
+	}
+	out := slices.DeleteFunc(slices.Clone(events), func(e PartEvent) bool { return gone[e.ID] || e.Void })
+	slices.SortFunc(out, func(a, b PartEvent) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		if c := a.RecordedAt.Compare(b.RecordedAt); c != 0 {
+			return c
+		}
+		return compareStrings(string(a.ID), string(b.ID))
+	})
+	return out
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+var partMoves = map[PartState]map[PartStep]PartState{
+	PartPlanned: {PartStarted: PartRunning},
+	PartRunning: {PartHalted: PartPaused, PartOver: PartEnded},
+	PartPaused:  {PartResumed: PartRunning, PartOver: PartEnded},
+}
+
+// PartTimes is what really happened to one part.
+type PartTimes struct {
+	State   PartState
+	Running []Interval // a zero end: it runs still
+}
+
+// PartTimesOf replays the events of one part. CodeConflict names "step" when they
+// make no story, such as an end before a start.
+func PartTimesOf(events []PartEvent) (PartTimes, error) {
+	t := PartTimes{State: PartPlanned}
+	for _, e := range EffectiveParts(events) {
+		next, ok := partMoves[t.State][e.Step]
+		if !ok {
+			return t, &Error{Code: CodeConflict, Field: "step", Message: "a part that is " + string(t.State) + " cannot be " + string(e.Step)}
+		}
+		if next == PartRunning {
+			t.Running = append(t.Running, Interval{From: e.At})
+		} else if n := len(t.Running); n > 0 && t.Running[n-1].To.IsZero() {
+			t.Running[n-1].To = e.At
+		}
+		t.State = next
+	}
+	return t, nil
+}

@@ -1,0 +1,245 @@
+package lieciba
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// RequestKind is what one person asks and another must approve (four eyes).
+type RequestKind string
+
+const (
+	RequestGrant       RequestKind = "grant"
+	RequestExport      RequestKind = "export"
+	RequestHoldRelease RequestKind = "hold_release"
+	RequestDeletion    RequestKind = "early_deletion"
+	RequestPolicy      RequestKind = "retention_policy"
+	RequestKeyRotation RequestKind = "key_rotation"
+	RequestRoles       RequestKind = "roles"
+)
+
+// askActs is the act that lets somebody ask, for every kind.
+var askActs = map[RequestKind]Act{
+	RequestGrant: ActAskGrant, RequestExport: ActExport, RequestHoldRelease: ActAskRelease, RequestDeletion: ActAskDeletion,
+	RequestPolicy: ActAskPolicy, RequestKeyRotation: ActAskKeyRotation, RequestRoles: ActAskRoles,
+}
+
+// RequestKinds lists every kind.
+func RequestKinds() []RequestKind {
+	return []RequestKind{RequestGrant, RequestExport, RequestHoldRelease, RequestDeletion, RequestPolicy, RequestKeyRotation, RequestRoles}
+}
+
+// AskAct is the act that lets somebody ask for it; empty for an unknown kind.
+func (k RequestKind) AskAct() Act { return askActs[k] }
+
+// RequestState of a Request. Whether one has expired, the clock says: StateAt.
+type RequestState string
+
+const (
+	RequestWaiting   RequestState = "requested"
+	RequestApproved  RequestState = "approved"
+	RequestRefused   RequestState = "refused"
+	RequestWithdrawn RequestState = "withdrawn"
+	RequestUsed      RequestState = "used"
+	RequestExpired   RequestState = "expired"
+)
+
+// RequestLife is how long a request may wait for its approval, and then for its use.
+const RequestLife = 24 * time.Hour
+
+// FreshFor is how long a proof of presence counts for an approval.
+const FreshFor = 5 * time.Minute
+
+// Asked is exactly what is asked for. Which fields are set depends on the kind;
+// the API fills and checks them. Its canonical JSON is what the digest is over.
+type Asked struct {
+	SessionID     SessionID   `json:"session_id,omitempty"`
+	CameraIDs     []CameraID  `json:"camera_ids,omitempty"` // sorted; none: all of the session
+	From          time.Time   `json:"from,omitzero"`        // UTC, µs
+	To            time.Time   `json:"to,omitzero"`
+	Until         time.Time   `json:"until,omitzero"` // grant: expires then
+	Appeal        string      `json:"appeal,omitempty"`
+	IncidentID    IncidentID  `json:"incident_id,omitempty"`
+	RecipientName string      `json:"recipient_name,omitempty"` // export
+	RecipientKind string      `json:"recipient_kind,omitempty"` // export: appeal_board, court, police, data_subject, other
+	Recipient     string      `json:"recipient,omitempty"`      // export: age public key
+	HoldID        HoldID      `json:"hold_id,omitempty"`
+	RecordingID   RecordingID `json:"recording_id,omitempty"` // early deletion
+	PolicyID      PolicyID    `json:"policy_id,omitempty"`
+	UserID        UserID      `json:"user_id,omitempty"` // roles
+	Roles         []Role      `json:"roles,omitempty"`   // sorted; all that the account shall have
+	SiteIDs       []SiteID    `json:"site_ids,omitempty"`
+}
+
+// Request is one person's wish that needs another's approval. It is used once,
+// by who asked, exactly as it was approved.
+type Request struct {
+	ID          RequestID
+	Kind        RequestKind
+	Asked       Asked
+	Reason      string
+	Digest      [32]byte // of kind, who, what and why: what the approver signs with their name
+	AskedBy     string
+	AskedByID   string
+	AskedSignIn SignInID // empty for a machine
+	AskedAt     time.Time
+	ExpiresAt   time.Time // for approval and for use
+	State       RequestState
+	DecidedBy   string // approved, refused or withdrawn
+	DecidedByID string
+	DecidedAt   time.Time
+	DecidedNote string // of a refusal
+	UsedAt      time.Time
+	UsedFor     string // kind:ID of what came of it
+}
+
+// DigestOf binds a request's kind, asker, content and reason: SHA-256 over their
+// canonical JSON.
+func (r Request) DigestOf() [32]byte {
+	b, err := json.Marshal(struct {
+		Format    string      `json:"format"`
+		Kind      RequestKind `json:"kind"`
+		AskedByID string      `json:"asked_by_id"`
+		Asked     Asked       `json:"asked"`
+		Reason    string      `json:"reason"`
+	}{"lieciba-request/v1", r.Kind, r.AskedByID, r.Asked, r.Reason})
+	if err != nil {
+		panic(err) // strings and times of our own
+	}
+	return sha256.Sum256(b)
+}
+
+// StateAt is the state with the clock in it: what was neither used nor refused
+// in its life has expired.
+func (r Request) StateAt(now time.Time) RequestState {
+	if (r.State == RequestWaiting || r.State == RequestApproved) && !now.Before(r.ExpiresAt) {
+		return RequestExpired
+	}
+	return r.State
+}
+
+// NewRequest makes a request of a principal that may ask it (RequestKind.AskAct:
+// the caller has checked that, and Asked). CodeInvalid names the field "reason".
+func NewRequest(kind RequestKind, asked Asked, reason string, who Principal, now time.Time) (Request, error) {
+	r := Request{ID: NewID[RequestID](now), Kind: kind, AskedBy: who.Name, AskedByID: who.ID, AskedSignIn: who.SignIn,
+		AskedAt: Micro(now), State: RequestWaiting}
+	return r.amend(asked, reason, now)
+}
+
+// Amend changes what is asked while nobody has decided. The digest changes with
+// it, so that an approval of what was there before fails.
+func (r Request) Amend(asked Asked, reason string, who Principal, now time.Time) (Request, error) {
+	if err := r.mustBe(RequestWaiting, now); err != nil {
+		return r, err
+	}
+	if r.AskedByID != who.ID {
+		return r, Errorf(CodeForbidden, "only who asked may change a request")
+	}
+	return r.amend(asked, reason, now)
+}
+
+func (r Request) amend(asked Asked, reason string, now time.Time) (Request, error) {
+	if err := CheckSentence("reason", reason); err != nil {
+		return r, err
+	}
+	asked.CameraIDs, asked.Roles = slices.Clone(asked.CameraIDs), slices.Clone(asked.Roles)
+	asked.SiteIDs = slices.Clone(asked.SiteIDs)
+	slices.Sort(asked.CameraIDs)
+	slices.Sort(asked.Roles)
+	slices.Sort(asked.SiteIDs)
+	asked.From, asked.To, asked.Until = microUTC(asked.From), microUTC(asked.To), microUTC(asked.Until)
+	r.Asked, r.Reason, r.ExpiresAt = asked, reason, Micro(now).Add(RequestLife)
+	r.Digest = r.DigestOf()
+	return r, nil
+}
+
+// microUTC cuts to what is stored; the zero time stays zero.
+func microUTC(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return Micro(t).UTC()
+}
+
+func (r Request) mustBe(want RequestState, now time.Time) error {
+	if got := r.StateAt(now); got != want {
+		return Errorf(CodeConflict, "this request is %s: only one that is %s can be", got, want)
+	}
+	return nil
+}
+
+// Approve lets another person say yes to exactly the digest that they saw, from
+// another sign-in, freshly proven by one of the methods. CodeForbidden for one's
+// own request or a machine, CodeNotFresh, CodeConflict names "digest" when what
+// is asked is not what was seen, CodeConflict for a state that does not wait.
+func (r Request) Approve(by Principal, in SignIn, digest [32]byte, now time.Time, methods ...SignInMethod) (Request, error) {
+	if err := r.decidable(by, now); err != nil {
+		return r, err
+	}
+	switch {
+	case by.Machine || in.ID == "" || in.UserID != UserID(by.ID):
+		return r, Errorf(CodeForbidden, "only a person who signed in can approve")
+	case in.ID == r.AskedSignIn:
+		return r, Errorf(CodeForbidden, "this was asked from the same sign-in: another person must approve it from their own")
+	case !in.Fresh(now, FreshFor, methods...):
+		return r, Errorf(CodeNotFresh, "prove first that it is you: the last proof must be younger than %s", FreshFor)
+	case digest != r.Digest || digest != r.DigestOf():
+		return r, &Error{Code: CodeConflict, Field: "digest", Message: "what is asked is not what you saw: read it again, its digest is " + hex.EncodeToString(r.Digest[:])}
+	}
+	return r.decided(RequestApproved, by, "", now), nil
+}
+
+// Refuse says no, with a reason. As Approve, but neither digest nor freshness matter.
+func (r Request) Refuse(by Principal, note string, now time.Time) (Request, error) {
+	if err := r.decidable(by, now); err != nil {
+		return r, err
+	}
+	if err := CheckSentence("note", note); err != nil {
+		return r, err
+	}
+	return r.decided(RequestRefused, by, note, now), nil
+}
+
+func (r Request) decidable(by Principal, now time.Time) error {
+	switch {
+	case by.ID == r.AskedByID:
+		return Errorf(CodeForbidden, "you asked for this: another person must decide")
+	case r.Kind == RequestRoles && string(r.Asked.UserID) == by.ID:
+		return Errorf(CodeForbidden, "this is about your own roles: another person must decide")
+	}
+	return r.mustBe(RequestWaiting, now)
+}
+
+func (r Request) decided(to RequestState, by Principal, note string, now time.Time) Request {
+	r.State, r.DecidedBy, r.DecidedByID, r.DecidedNote, r.DecidedAt = to, by.Name, by.ID, note, Micro(now)
+	return r
+}
+
+// Withdraw takes a request back before it is used.
+func (r Request) Withdraw(by Principal, now time.Time) (Request, error) {
+	if by.ID != r.AskedByID {
+		return r, Errorf(CodeForbidden, "only who asked may withdraw a request")
+	}
+	if s := r.StateAt(now); s != RequestWaiting && s != RequestApproved {
+		return r, Errorf(CodeConflict, "this request is %s", s)
+	}
+	return r.decided(RequestWithdrawn, by, "", now), nil
+}
+
+// Use spends an approved request: once, by who asked, before it expires.
+func (r Request) Use(by Principal, usedFor string, now time.Time) (Request, error) {
+	if by.ID != r.AskedByID {
+		return r, Errorf(CodeForbidden, "only who asked may use what was approved")
+	}
+	if err := r.mustBe(RequestApproved, now); err != nil {
+		return r, err
+	}
+	if r.Digest != r.DigestOf() {
+		return r, Errorf(CodeCorrupt, "what is asked is not what was approved")
+	}
+	r.State, r.UsedAt, r.UsedFor = RequestUsed, Micro(now), usedFor
+	return r, nil
+}

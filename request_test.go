@@ -1,0 +1,111 @@
+package lieciba_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+)
+
+var (
+	anna  = lieciba.Principal{ID: "anna", Name: "anna", SignIn: "in-anna", Roles: []lieciba.Role{lieciba.RoleReviewer}}
+	berta = lieciba.Principal{ID: "berta", Name: "berta", SignIn: "in-berta", Roles: []lieciba.Role{lieciba.RoleApprover}}
+)
+
+func asked(t *testing.T, now time.Time) lieciba.Request {
+	t.Helper()
+	r, err := lieciba.NewRequest(lieciba.RequestGrant, lieciba.Asked{SessionID: "s", CameraIDs: []lieciba.CameraID{"b", "a"},
+		From: now.Add(-time.Hour), To: now, Until: now.Add(time.Hour)}, "appeal A-17", anna, now)
+	require.NoError(t, err)
+	return r
+}
+
+func fresh(now time.Time) lieciba.SignIn {
+	return lieciba.SignIn{ID: "in-berta", UserID: "berta", FreshAt: now.Add(-time.Minute), FreshBy: lieciba.SignInPasskey}
+}
+
+// Every refusal of four eyes, each by its name.
+func TestFourEyes(t *testing.T) {
+	now := time.Date(2026, 11, 18, 10, 0, 0, 123456789, time.UTC)
+	r := asked(t, now)
+	yes := func(r lieciba.Request, by lieciba.Principal, in lieciba.SignIn, digest [32]byte, at time.Time) (lieciba.Request, error) {
+		return r.Approve(by, in, digest, at, lieciba.SignInPasskey)
+	}
+	refused := func(code lieciba.Code, r lieciba.Request, by lieciba.Principal, in lieciba.SignIn, digest [32]byte, at time.Time, why string) {
+		t.Helper()
+		_, err := yes(r, by, in, digest, at)
+		require.Equal(t, code, lieciba.CodeOf(err), why)
+	}
+	own := fresh(now)
+	own.ID, own.UserID = "in-anna-2", "anna"
+	refused(lieciba.CodeForbidden, r, anna, own, r.Digest, now, "one's own request, also from another sign-in")
+	same := fresh(now)
+	same.ID = r.AskedSignIn
+	refused(lieciba.CodeForbidden, r, berta, same, r.Digest, now, "the same sign-in")
+	refused(lieciba.CodeForbidden, r, lieciba.Principal{ID: "m", Machine: true}, fresh(now), r.Digest, now, "a machine")
+	refused(lieciba.CodeForbidden, r, berta, lieciba.SignIn{ID: "x", UserID: "carla", FreshAt: now, FreshBy: lieciba.SignInPasskey}, r.Digest, now, "another's sign-in")
+	refused(lieciba.CodeNotFresh, r, berta, fresh(now.Add(-lieciba.FreshFor)), r.Digest, now, "an old proof")
+	pass := fresh(now)
+	pass.FreshBy = lieciba.SignInPassword
+	refused(lieciba.CodeNotFresh, r, berta, pass, r.Digest, now, "a weaker proof")
+	refused(lieciba.CodeConflict, r, berta, fresh(r.ExpiresAt), r.Digest, r.ExpiresAt, "expired")
+
+	wider, err := r.Amend(lieciba.Asked{SessionID: "s", From: now.Add(-2 * time.Hour), To: now, Until: now.Add(time.Hour)}, r.Reason, anna, now)
+	require.NoError(t, err)
+	refused(lieciba.CodeConflict, wider, berta, fresh(now), r.Digest, now, "the range changed after it was seen")
+	forged := r
+	forged.Asked.CameraIDs = []lieciba.CameraID{"c"}
+	refused(lieciba.CodeConflict, forged, berta, fresh(now), r.Digest, now, "changed behind the digest's back")
+	_, err = r.Amend(r.Asked, r.Reason, berta, now)
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(err), "another's request")
+
+	good, err := yes(r, berta, fresh(now), r.Digest, now)
+	require.NoError(t, err)
+	refused(lieciba.CodeConflict, good, berta, fresh(now), r.Digest, now, "decided already")
+	_, err = good.Amend(r.Asked, r.Reason, anna, now)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err), "approved already")
+	_, err = good.Use(berta, "", now)
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(err), "another person's use")
+	_, err = good.Use(anna, "", r.ExpiresAt)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err), "use after expiry")
+	_, err = r.Use(anna, "", now)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err), "use before approval")
+	tampered := good
+	tampered.Asked.Until = tampered.Asked.Until.Add(time.Hour)
+	_, err = tampered.Use(anna, "", now)
+	require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(err))
+	used, err := good.Use(anna, "grant:g", now)
+	require.NoError(t, err)
+	_, err = used.Use(anna, "grant:g", now)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err), "twice")
+	_, err = used.Withdraw(anna, now)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err))
+}
+
+func TestRequestRefusedWithdrawnOwnRoles(t *testing.T) {
+	now := time.Date(2026, 11, 18, 10, 0, 0, 0, time.UTC)
+	r := asked(t, now)
+	_, err := r.Refuse(berta, " ", now)
+	require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err), "a refusal says why")
+	no, err := r.Refuse(berta, "the range is wider than the appeal", now)
+	require.NoError(t, err)
+	require.Equal(t, lieciba.RequestRefused, no.StateAt(now.Add(48*time.Hour)), "a decision does not expire")
+	_, err = r.Withdraw(berta, now)
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(err))
+	back, err := r.Withdraw(anna, now)
+	require.NoError(t, err)
+	require.Equal(t, lieciba.RequestWithdrawn, back.State)
+	require.Equal(t, lieciba.RequestExpired, r.StateAt(r.ExpiresAt))
+	roles, err := lieciba.NewRequest(lieciba.RequestRoles, lieciba.Asked{UserID: "berta", Roles: []lieciba.Role{lieciba.RoleAdmin}}, "cover", anna, now)
+	require.NoError(t, err)
+	_, err = roles.Approve(berta, fresh(now), roles.Digest, now, lieciba.SignInPasskey)
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(err), "one's own roles")
+	_, err = lieciba.NewRequest(lieciba.RequestGrant, lieciba.Asked{}, "about 131175-12345", anna, now)
+	require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err), "no personal code")
+	require.Equal(t, []lieciba.CameraID{"a", "b"}, r.Asked.CameraIDs, "order does not matter to the digest")
+	for _, k := range lieciba.RequestKinds() {
+		require.NotEmpty(t, k.AskAct(), k)
+	}
+}
