@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"lieciba"
 )
@@ -15,7 +16,7 @@ type route struct {
 // routes is the whole of what the server answers, the pages apart. Nothing else
 // registers a handler.
 func (s *Server) routes() []route {
-	return append(s.recordingRoutes(), s.evidenceRoutes()...)
+	return slices.Concat(s.recordingRoutes(), s.evidenceRoutes(), s.examRoutes())
 }
 
 const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
