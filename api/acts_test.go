@@ -193,13 +193,13 @@ func (k *walk) changing(name string, r route) request {
 		w.signIn(b, login, goodPassword).want(200)
 		return request{method: r.method, path: r.path, client: b}
 	case "POST /v1/exam-sessions/:id/events": // the kind that makes two changes
-		return request{method: r.method, path: k.ref(r.path, w.own, ""), token: w.tokens["citizenship"], body: map[string]any{
+		return request{method: r.method, path: k.ref(r.method+" "+r.path, r.path, w.own, ""), token: w.tokens["citizenship"], body: map[string]any{
 			"event_id": lieciba.NewID[string](start), "kind": "appeal_opened", "at": "2026-11-18T08:30:00+02:00", "appeal": "A" + lieciba.NewID[string](start)}}
 	case "POST /v1/cameras":
 		body := newCameraBody(map[string]any{"username": "root", "password": "camera password", "site": w.own.site.Code})
 		return request{method: r.method, path: r.path, token: w.tokens["admin"], body: body}
 	case "PATCH /v1/cameras/:id":
-		return request{method: r.method, path: k.ref(r.path, w.own, ""), token: w.tokens["admin"],
+		return request{method: r.method, path: k.ref(r.method+" "+r.path, r.path, w.own, ""), token: w.tokens["admin"],
 			body: map[string]any{"name": "n" + lieciba.NewID[string](start), "password": lieciba.NewID[string](start)}}
 	case "POST /v1/holds/:id/release-request":
 		h := lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: w.own.session.ID, Kind: lieciba.HoldCourt, Reference: "C", Reason: "c",
@@ -209,9 +209,9 @@ func (k *walk) changing(name string, r route) request {
 		return request{method: r.method, path: "/v1/holds/" + string(h.ID) + "/release-request", token: w.tokens["reviewer"]}
 	}
 	body, contentType := k.body(name, w.own)
-	for i, cell := range strings.Fields(want[name]) {
+	for i, cell := range strings.Fields(wanted(k.w.t)[name]) {
 		if role := lieciba.Roles()[i]; cell != "-" {
-			return request{method: r.method, path: k.ref(r.path, w.own, role), token: w.tokens[role], body: body, contentType: contentType}
+			return request{method: r.method, path: k.ref(r.method+" "+r.path, r.path, w.own, role), token: w.tokens[role], body: body, contentType: contentType}
 		}
 	}
 	require.Fail(w.t, "nobody may do this", name)
