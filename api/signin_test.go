@@ -50,7 +50,8 @@ func TestSignInAndOut(t *testing.T) {
 	a := w.signIn(b, "Anna", goodPassword).want(200) // logins are lower case, people are not
 	require.Equal(t, map[string]any{"id": string(u.ID), "name": "Name of anna", "login": "anna", "machine": false,
 		"roles": []any{"supervisor"}, "site_ids": []any{string(w.own.site.ID)},
-		"acts": []any{"view_sites", "view_cameras", "view_sessions", "start_session", "watch_live"}}, a.json())
+		"acts": []any{"view_sites", "view_cameras", "view_sessions", "start_session", "watch_live", "ask_grant", "view_requests",
+			"mark_incident", "run_part", "check_readiness", "confirm_cancel", "link_session"}}, a.json())
 	c := cookieOf(t, a)
 	require.Equal(t, "lieciba_session", c.Name)
 	require.True(t, c.HttpOnly)
