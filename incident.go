@@ -162,3 +162,49 @@ func PartTimesOf(events []PartEvent) (PartTimes, error) {
 	}
 	return t, nil
 }
+
+// IncidentNow is an incident as its rows leave it.
+type IncidentNow struct {
+	Incident              // as first raised or last corrected; ID, By and RecordedAt are the first row's
+	State    IncidentStep // raised, reviewed or retracted
+	Rows     []Incident   // all of them, as they were recorded
+}
+
+// IncidentsOf joins rows, given by RecordedAt, to incidents by their time.
+func IncidentsOf(rows []Incident) []IncidentNow {
+	var out []IncidentNow
+	at := map[IncidentID]int{}
+	for _, r := range rows {
+		if r.Follows == "" {
+			at[r.ID] = len(out)
+			out = append(out, IncidentNow{Incident: r, State: IncidentRaised, Rows: []Incident{r}})
+			continue
+		}
+		i, ok := at[r.Follows]
+		if !ok {
+			continue // the catalogue refuses it
+		}
+		now := &out[i]
+		now.Rows = append(now.Rows, r)
+		switch r.Step {
+		case IncidentCorrected:
+			now.CameraID, now.At, now.Seat, now.Kind, now.Note = r.CameraID, r.At, r.Seat, r.Kind, r.Note
+			now.State = IncidentRaised
+		case IncidentRetracted, IncidentReviewed:
+			now.State = r.Step
+		}
+	}
+	slices.SortStableFunc(out, func(a, b IncidentNow) int { return a.At.Compare(b.At) })
+	return out
+}
+
+// NextIncident judges a row that follows others. CodeConflict names "step" after
+// a retraction: what was no incident is marked anew instead.
+func NextIncident(rows []Incident, next Incident) error {
+	for _, n := range IncidentsOf(rows) {
+		if n.ID == next.Follows && n.State == IncidentRetracted {
+			return &Error{Code: CodeConflict, Field: "step", Message: "this incident was retracted: mark a new one"}
+		}
+	}
+	return nil
+}
