@@ -27,7 +27,8 @@ type playback struct {
 	cams  []*playCamera
 	cache *play.Cache
 
-	window      lieciba.Interval
+	scope       Scope
+	window      lieciba.Interval // of the session, cut to the scope
 	start       time.Time
 	soundCamera int // at the start; -1: none
 	soundTrack  *track
@@ -92,7 +93,7 @@ func (b *playback) watched() []Watched {
 
 // run plays until ctx ends.
 func (b *playback) run(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := b.bound(ctx)
 	var wg sync.WaitGroup
 	b.ctx, b.ids = ctx, map[int64]int64{}
 	now := time.Now()
@@ -128,6 +129,14 @@ func (b *playback) run(ctx context.Context) {
 	b.mu.Lock()
 	b.shown = b.player.Watched()
 	b.mu.Unlock()
+}
+
+// bound ends the playback when its right ends by itself.
+func (b *playback) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if b.scope.Until.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, b.scope.Until)
 }
 
 func (b *playback) loop(ctx context.Context) {

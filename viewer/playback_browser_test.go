@@ -36,7 +36,7 @@ func newTheatre(t *testing.T, a *viewertest.Archive, cams ...*viewertest.Camera)
 				return "", "", err
 			}
 		}
-		return v.Playback(ctx, a.Session, at, offer, "anna", func(w []viewer.Watched) { th.watched <- w })
+		return v.Playback(ctx, a.Session, at, viewer.Scope{}, offer, "anna", func(w []viewer.Watched) { th.watched <- w })
 	}})
 	return th
 }

@@ -34,7 +34,7 @@ func oneCamera(t *testing.T, gaps ...lieciba.Gap) (*viewertest.Archive, *viewert
 
 func playback(v *viewer.Viewer, a *viewertest.Archive, at time.Time, onEnd func([]viewer.Watched)) post {
 	return func(ctx context.Context, offer string) (string, string, error) {
-		return v.Playback(ctx, a.Session, at, offer, "anna", onEnd)
+		return v.Playback(ctx, a.Session, at, viewer.Scope{}, offer, "anna", onEnd)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestPlaybackRefusals(t *testing.T) {
 	a, _, _ := oneCamera(t)
 	v := newViewer(t, viewer.Config{Catalog: a.Catalog, Source: a})
 	offer := newClient(t, clientOptions{}).offer(t)
-	_, _, err := v.Playback(t.Context(), "0198c0de-0000-7000-8000-000000000000", examStart, offer, "anna", nil)
+	_, _, err := v.Playback(t.Context(), "0198c0de-0000-7000-8000-000000000000", examStart, viewer.Scope{}, offer, "anna", nil)
 	require.Equal(t, lieciba.CodeNotFound, lieciba.CodeOf(err))
 
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
@@ -97,17 +97,17 @@ func TestPlaybackRefusals(t *testing.T) {
 	require.NoError(t, err)
 	o, err := pc.CreateOffer(nil)
 	require.NoError(t, err)
-	_, _, err = v.Playback(t.Context(), a.Session, examStart, o.SDP, "anna", nil)
+	_, _, err = v.Playback(t.Context(), a.Session, examStart, viewer.Scope{}, o.SDP, "anna", nil)
 	require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err))
 	require.ErrorContains(t, err, "1 cameras")
 
 	broken := strings.ReplaceAll(offer, "a=fingerprint", "a=fingerpaint")
-	_, _, err = v.Playback(t.Context(), a.Session, examStart, broken, "anna", func([]viewer.Watched) { t.Error("it never began") })
+	_, _, err = v.Playback(t.Context(), a.Session, examStart, viewer.Scope{}, broken, "anna", func([]viewer.Watched) { t.Error("it never began") })
 	require.Equal(t, lieciba.CodeInvalid, lieciba.CodeOf(err))
 
-	_, _, err = v.Playback(t.Context(), a.Session, examStart, newClient(t, clientOptions{h265Only: true}).offer(t), "anna", nil)
+	_, _, err = v.Playback(t.Context(), a.Session, examStart, viewer.Scope{}, newClient(t, clientOptions{h265Only: true}).offer(t), "anna", nil)
 	require.Equal(t, lieciba.CodeUnsupported, lieciba.CodeOf(err))
-	_, _, err = newViewer(t, viewer.Config{}).Playback(t.Context(), a.Session, examStart, offer, "anna", nil)
+	_, _, err = newViewer(t, viewer.Config{}).Playback(t.Context(), a.Session, examStart, viewer.Scope{}, offer, "anna", nil)
 	require.Equal(t, lieciba.CodeUnsupported, lieciba.CodeOf(err))
 }
 

@@ -19,11 +19,24 @@ type Watched struct {
 	Spans  []lieciba.Interval // sorted, not touching
 }
 
-// Playback answers an offer with all cameras of an exam session in step, from
-// `at` on (zero: from the start). It returns once the answer is made; ctx bounds
-// that only. onEnd, if not nil, is called exactly once when a playback that began
-// has ended, for the audit. Errors as Live; CodeNotFound: nothing of the session is on record.
-func (v *Viewer) Playback(ctx context.Context, session lieciba.SessionID, at time.Time, offerSDP, owner string, onEnd func([]Watched)) (id, answer string, err error) {
+// Scope is what of a session a playback may show. Nothing outside of it is read
+// or sent, whatever the page asks for. The zero Scope opens all.
+type Scope struct {
+	Cameras []lieciba.CameraID // nil: all of the session
+	Span    lieciba.Interval   // of the footage; a zero end is open
+	Until   time.Time          // the playback ends then; zero: when somebody ends it
+}
+
+func (s Scope) holds(c lieciba.CameraID) bool {
+	return s.Cameras == nil || slices.Contains(s.Cameras, c)
+}
+
+// Playback answers an offer with the cameras of an exam session in step, from
+// `at` on (zero: from the start), as far as the scope goes. It returns once the
+// answer is made; ctx bounds that only. onEnd, if not nil, is called exactly once
+// when a playback that began has ended, for the audit. Errors as Live;
+// CodeNotFound: nothing of the session is on record.
+func (v *Viewer) Playback(ctx context.Context, session lieciba.SessionID, at time.Time, scope Scope, offerSDP, owner string, onEnd func([]Watched)) (id, answer string, err error) {
 	if v.cfg.Catalog == nil || v.cfg.Source == nil {
 		return "", "", lieciba.Errorf(lieciba.CodeUnsupported, "this server keeps no archive")
 	}
@@ -31,7 +44,7 @@ func (v *Viewer) Playback(ctx context.Context, session lieciba.SessionID, at tim
 	if err != nil {
 		return "", "", err
 	}
-	b, err := v.openPlayback(ctx, session, at, o)
+	b, err := v.openPlayback(ctx, session, at, scope, o)
 	if err != nil {
 		return "", "", err
 	}
@@ -60,7 +73,7 @@ func (v *Viewer) Playback(ctx context.Context, session lieciba.SessionID, at tim
 }
 
 // openPlayback looks up what is on record and fits it to the offer.
-func (v *Viewer) openPlayback(ctx context.Context, session lieciba.SessionID, at time.Time, o offer) (*playback, error) {
+func (v *Viewer) openPlayback(ctx context.Context, session lieciba.SessionID, at time.Time, scope Scope, o offer) (*playback, error) {
 	recs, err := v.cfg.Catalog.SessionRecordings(ctx, session)
 	if err != nil {
 		return nil, err
@@ -71,7 +84,7 @@ func (v *Viewer) openPlayback(ctx context.Context, session lieciba.SessionID, at
 	if len(o.video) < len(recs) {
 		return nil, badOffer("has %d video lines: this session has %d cameras, one recvonly line each", len(o.video), len(recs))
 	}
-	b := &playback{v: v, cache: play.NewCache(v.cfg.ReadAhead), inbox: make(chan func(time.Time), 64),
+	b := &playback{v: v, scope: scope, cache: play.NewCache(v.cfg.ReadAhead), inbox: make(chan func(time.Time), 64),
 		deliveries: make(chan play.Delivery, 4*len(recs))}
 	for _, r := range recs {
 		c, err := b.openCamera(ctx, r, at)
@@ -81,7 +94,9 @@ func (v *Viewer) openPlayback(ctx context.Context, session lieciba.SessionID, at
 		b.cams = append(b.cams, c)
 	}
 	slices.SortStableFunc(b.cams, func(x, y *playCamera) int { return cmp.Compare(x.name, y.name) })
-	b.window = windowOf(recs)
+	if b.window = scope.clip(windowOf(recs)); b.window.Empty() {
+		return nil, lieciba.Errorf(lieciba.CodeNotFound, "nothing of this exam session is on record in the time that you may see")
+	}
 	b.start = at
 	if at.IsZero() {
 		b.start = b.window.From
@@ -91,6 +106,14 @@ func (v *Viewer) openPlayback(ctx context.Context, session lieciba.SessionID, at
 	}
 	b.fitSound(o)
 	return b, nil
+}
+
+// clip is the part of a window that may be shown.
+func (s Scope) clip(w lieciba.Interval) lieciba.Interval {
+	if s.Span.To.IsZero() {
+		s.Span.To = w.To
+	}
+	return w.Clip(s.Span)
 }
 
 func windowOf(recs []lieciba.Recording) lieciba.Interval {
@@ -111,10 +134,13 @@ func (b *playback) openCamera(ctx context.Context, r lieciba.Recording, at time.
 	if err != nil {
 		return nil, err
 	}
-	c := &playCamera{id: r.CameraID, rec: r.ID, name: cam.Name, find: play.NewReader(b.v.cfg.Catalog, b.v.cfg.Source, b.cache, r)}
-	reader := play.NewReader(b.v.cfg.Catalog, b.v.cfg.Source, b.cache, r)
-	c.format, c.err = reader.Format(ctx, at)
-	c.reader = reader
+	newReader := func() *play.Reader { return play.NewReader(b.v.cfg.Catalog, b.v.cfg.Source, b.cache, r, b.scope.Span) }
+	c := &playCamera{id: r.CameraID, rec: r.ID, name: cam.Name, reader: newReader(), find: newReader()}
+	if !b.scope.holds(r.CameraID) {
+		c.err = lieciba.Errorf(lieciba.CodeNeedsGrant, "your grant does not name this camera: ask for one that does")
+		return c, nil
+	}
+	c.format, c.err = c.reader.Format(ctx, at)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -138,10 +164,15 @@ func (b *playback) fitVideo(o offer) error {
 		c.track = newTrack(webrtc.RTPCodecTypeVideo, "video-"+c.mid, string(c.id), pt)
 		c.pacer = newPacer(c.track, b.v.cfg.BurstRate)
 	}
-	if !any {
-		return b.cams[0].err
+	if any {
+		return nil
 	}
-	return nil
+	for _, c := range b.cams {
+		if lieciba.CodeOf(c.err) != lieciba.CodeNeedsGrant {
+			return c.err
+		}
+	}
+	return b.cams[0].err
 }
 
 // fitSound picks one codec for whichever camera is heard: the cameras' own if

@@ -14,7 +14,7 @@ import (
 
 // ready is the first event.
 func (b *playback) ready() {
-	e := readyEvent{Ev: "ready", Window: span{stamp(b.window.From), stamp(b.window.To)}}
+	e := readyEvent{Ev: "ready", Window: span{stamp(b.window.From), stamp(b.window.To)}, Scope: b.scopeSpan()}
 	for _, c := range b.cams {
 		r := readyCamera{Camera: c.id, Name: c.name, Mid: c.mid, Codec: c.format.Video.Codec}
 		if c.err != nil {
@@ -29,6 +29,14 @@ func (b *playback) ready() {
 		e.Audio.Codec = &b.soundTrack.codec.name
 	}
 	b.peer.tell(e)
+}
+
+// scopeSpan says how far the playback may go; nil: as far as the session does.
+func (b *playback) scopeSpan() *scopeSpan {
+	if s := b.scope; s.Span != (lieciba.Interval{}) || !s.Until.IsZero() {
+		return &scopeSpan{stamp(s.Span.From), stamp(s.Span.To), stamp(s.Until)}
+	}
+	return nil
 }
 
 func (b *playback) tellMap(m play.Map) {
@@ -73,7 +81,7 @@ func (b *playback) tell(a play.Action) {
 // other than the position changed.
 func (b *playback) state(now time.Time, always bool) {
 	s := b.player.Status(now)
-	e := stateEvent{Ev: "state", Paused: s.Paused, Rate: s.Rate, KeysOnly: s.KeysOnly,
+	e := stateEvent{Ev: "state", Scope: b.scopeSpan(), Paused: s.Paused, Rate: s.Rate, KeysOnly: s.KeysOnly,
 		Waiting: optional(string(s.Waiting)), Sound: optional(b.soundSilence(s))}
 	same := b.lastState.Paused == e.Paused && b.lastState.Rate == e.Rate && b.lastState.KeysOnly == e.KeysOnly &&
 		deref(b.lastState.Waiting) == deref(e.Waiting) && deref(b.lastState.Sound) == deref(e.Sound)
@@ -115,7 +123,7 @@ const edgeHold = 5 * time.Second
 // liveEdge is how far the session is durable while it grows; zero if it does not.
 func (b *playback) liveEdge(now time.Time) time.Time {
 	for _, c := range b.cams {
-		if s, ok := b.v.cfg.Source.Growing(c.rec); ok {
+		if s, ok := c.reader.Source.Growing(c.rec); ok && c.track != nil {
 			b.edgeAt = now
 			if s.To.After(b.edge) {
 				b.edge = s.To

@@ -70,6 +70,11 @@ type (
 		From stamp `json:"from"`
 		To   stamp `json:"to"`
 	}
+	scopeSpan struct {
+		From  stamp `json:"from"`
+		To    stamp `json:"to"`
+		Until stamp `json:"until"`
+	}
 	readyCamera struct {
 		Camera lieciba.CameraID   `json:"camera"`
 		Name   string             `json:"name"`
@@ -84,6 +89,7 @@ type (
 	readyEvent struct {
 		Ev      string        `json:"ev"` // "ready"
 		Window  span          `json:"window"`
+		Scope   *scopeSpan    `json:"scope"`
 		Cameras []readyCamera `json:"cameras"`
 		Audio   readySound    `json:"audio"`
 	}
@@ -101,14 +107,15 @@ type (
 		Tracks []trackMap `json:"tracks"`
 	}
 	stateEvent struct {
-		Ev       string  `json:"ev"` // "state"
-		At       stamp   `json:"at"`
-		Paused   bool    `json:"paused"`
-		Rate     float64 `json:"rate"`
-		LiveEdge stamp   `json:"live_edge"`
-		Waiting  *string `json:"waiting"`
-		KeysOnly bool    `json:"keys_only"`
-		Sound    *string `json:"sound"`
+		Ev       string     `json:"ev"` // "state"
+		At       stamp      `json:"at"`
+		Scope    *scopeSpan `json:"scope"`
+		Paused   bool       `json:"paused"`
+		Rate     float64    `json:"rate"`
+		LiveEdge stamp      `json:"live_edge"`
+		Waiting  *string    `json:"waiting"`
+		KeysOnly bool       `json:"keys_only"`
+		Sound    *string    `json:"sound"`
 	}
 	gapEvent struct {
 		Ev     string           `json:"ev"` // "gap"

@@ -100,7 +100,7 @@ func main() {
 			return v.Live(ctx, cam.ID, lieciba.StreamMain, offer, "bench")
 		},
 		"/playback": func(ctx context.Context, _ *http.Request, offer string) (string, string, error) {
-			return v.Playback(ctx, archive.Session, start.Add(time.Minute), offer, "bench", nil)
+			return v.Playback(ctx, archive.Session, start.Add(time.Minute), viewer.Scope{}, offer, "bench", nil)
 		},
 	})
 	fmt.Println("Chromium on this machine, 1280x720 at 25 fps, 2 Mbit/s, GOP 2 s; milliseconds")

@@ -380,6 +380,9 @@ func (f *fetchRun) gap(ctx context.Context, span lieciba.Interval) bool {
 			break
 		}
 	}
+	if cause == "undeclared" && f.reader.hidden(ctx, span.From) {
+		cause = CauseNotGranted
+	}
 	return f.deliver(ctx, Delivery{Kind: GapAhead, Gap: span, Cause: cause})
 }
 

@@ -37,12 +37,19 @@ type Reader struct {
 	Cache   *Cache
 
 	rec   lieciba.Recording
+	scope scope
 	inits map[lieciba.SegmentID]segment.Init // of the segments read last
 }
 
-// NewReader makes a reader of one recording.
-func NewReader(c Catalog, s storage.Source, cache *Cache, rec lieciba.Recording) *Reader {
-	return &Reader{Catalog: c, Source: s, Cache: cache, rec: rec, inits: map[lieciba.SegmentID]segment.Init{}}
+// NewReader makes a reader of one recording that never goes beyond span, of which
+// a zero end is open. Readers that share a cache share the span.
+func NewReader(c Catalog, s storage.Source, cache *Cache, rec lieciba.Recording, span lieciba.Interval) *Reader {
+	r := &Reader{Catalog: c, Source: s, Cache: cache, rec: rec, scope: scope{span}, inits: map[lieciba.SegmentID]segment.Init{}}
+	if !r.scope.all() {
+		r.Catalog, r.Source = scopedCatalog{c, r.scope}, scopedSource{s, r.scope}
+		r.rec.Window = r.scope.window(rec.Window)
+	}
+	return r
 }
 
 // place is one fragment of a segment.
@@ -198,6 +205,9 @@ func (r *Reader) load(ctx context.Context, p place) (*Chunk, error) {
 		} else {
 			c.Video = append(c.Video, frame)
 		}
+	}
+	if !r.scope.all() {
+		c.Video, c.Audio = r.scope.frames(c.Video), r.scope.frames(c.Audio)
 	}
 	r.Cache.put(key, c)
 	return c, nil

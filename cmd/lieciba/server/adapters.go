@@ -22,7 +22,7 @@ type player struct{ *viewer.Viewer }
 
 func (p player) Playback(ctx context.Context, s lieciba.SessionID, at time.Time, offer string, who lieciba.Principal,
 	onEnd func([]lieciba.Watched)) (id, answer string, err error) {
-	return p.Viewer.Playback(ctx, s, at, offer, who.ID, func(shown []viewer.Watched) {
+	return p.Viewer.Playback(ctx, s, at, viewer.Scope{}, offer, who.ID, func(shown []viewer.Watched) {
 		var flat []lieciba.Watched
 		for _, w := range shown {
 			for _, span := range w.Spans {
