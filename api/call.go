@@ -42,8 +42,8 @@ type call struct {
 // ctx bounds the work on the request. Of a change it outlives the caller.
 func (c *call) ctx() context.Context { return c.gin.Request.Context() }
 
-// address is the peer's, without its port. Headers that claim another are not believed.
-func (c *call) address() string { return c.gin.ClientIP() }
+// address is that of who asks, without its port (addressOf).
+func (c *call) address() string { return c.server.addressOf(c.gin.Request) }
 
 func (c *call) ok(body any) error {
 	c.gin.JSON(http.StatusOK, body)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -185,6 +186,9 @@ type Config struct {
 	Node    lieciba.NodeID
 	Margins lieciba.Margins // of the recording window
 
+	Rates   Rates          // of requests; zero fields: the defaults
+	Proxies []netip.Prefix // proxies in front of this server, whose X-Forwarded-For is believed; nil: none
+
 	SecureCookie    bool          // cookie only over TLS, and HSTS, also when a proxy ends TLS
 	IdleTimeout     time.Duration // a sign-in without a request ends; 0: 30 minutes
 	SignInTimeout   time.Duration // a sign-in ends at the latest; 0: 12 hours
@@ -231,6 +235,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.DiscoveryKept, 10*time.Minute)
 	orDefault(&c.ReadinessMaxAge, time.Second)
 	orDefault(&c.ReviewEvery, 30*time.Second)
+	c.Rates = c.Rates.withDefaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -52,14 +52,49 @@ func (e retryError) Error() string { return e.err.Error() }
 func (e retryError) Unwrap() error { return e.err }
 
 // writeError answers with the error shape outside of a route.
-func writeError(w http.ResponseWriter, e *lieciba.Error) {
+func writeError(w http.ResponseWriter, e *lieciba.Error) { writeStatus(w, e, statusOf[e.Code]) }
+
+func writeStatus(w http.ResponseWriter, e *lieciba.Error, status int) {
 	b, err := json.Marshal(errorBody{errorDetail{Code: e.Code, Message: e.Message, Field: e.Field}})
 	if err != nil {
 		panic(err) // strings only
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(statusOf[e.Code])
+	w.WriteHeader(status)
 	_, _ = w.Write(b) // the caller is gone: nobody is left to tell
+}
+
+// plainErrors are the errors that net/http writes as plain text, in the one shape.
+var plainErrors = map[int]*lieciba.Error{
+	http.StatusNotFound:                     {Code: lieciba.CodeNotFound, Message: "there is no such file"},
+	http.StatusRequestedRangeNotSatisfiable: {Code: lieciba.CodeInvalid, Field: "Range", Message: "lies outside of the file: ask for bytes that it has, as Content-Range tells"},
+}
+
+// plainError finds what to answer in place of a plain text.
+func plainError(status int, h http.Header) *lieciba.Error {
+	if !strings.HasPrefix(h.Get("Content-Type"), "text/plain") {
+		return nil
+	}
+	e, ok := plainErrors[status]
+	if !ok {
+		return nil
+	}
+	h.Del("Content-Length")
+	return e
+}
+
+// writeRetry answers with a rate limit outside of a route.
+func writeRetry(w http.ResponseWriter, err error) {
+	setRetryAfter(w.Header(), err)
+	writeError(w, asError(err, ""))
+}
+
+// setRetryAfter tells in whole seconds when to try again (RFC 9110, 10.2.3).
+func setRetryAfter(h http.Header, err error) {
+	var retry retryError
+	if errors.As(err, &retry) {
+		h.Set("Retry-After", strconv.FormatInt(int64((retry.after+time.Second-1)/time.Second), 10))
+	}
 }
 
 // fail answers with the error shape. The cause goes to the log, never to the
@@ -72,10 +107,7 @@ func (c *call) fail(err error) {
 	}
 	c.cause = err
 	h := c.gin.Writer.Header()
-	var retry retryError
-	if errors.As(err, &retry) {
-		h.Set("Retry-After", strconv.FormatInt(int64((retry.after+time.Second-1)/time.Second), 10))
-	}
+	setRetryAfter(h, err)
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110, 11.6.1
 	}

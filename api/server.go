@@ -22,6 +22,7 @@ type Server struct {
 	cfg         Config
 	handler     http.Handler
 	throttle    *throttle
+	rates       rates
 	passwords   passwordWork
 	signIns     sync.Mutex // a touched sign-in must not come back after its end
 	cameraEdits sync.Mutex // read, change, write of one camera row
@@ -42,7 +43,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, throttle: newThrottle(), passwords: newPasswordWork(cfg.MaxPasswordWork),
+	s := &Server{cfg: cfg, throttle: newThrottle(), rates: newRates(cfg.Rates), passwords: newPasswordWork(cfg.MaxPasswordWork),
 		discoveries: newDiscoveries(), checks: newLogChecks(), requests: newRequestMetrics()}
 	if s.witnesses, err = witnessKeys(cfg.Witnesses); err != nil {
 		return nil, err
@@ -138,6 +139,10 @@ func (s *Server) serve(method string, e endpoint) gin.HandlerFunc {
 		c.caller = caller
 		if !e.open {
 			if err := c.authenticate(); err != nil {
+				c.fail(err)
+				return
+			}
+			if err := c.admitAccount(); err != nil {
 				c.fail(err)
 				return
 			}

@@ -171,6 +171,9 @@ func (s *Server) signIn(c *call) error {
 	if !lieciba.ValidCode(login) {
 		return errWrongPassword()
 	}
+	if err := c.admitPassword(); err != nil {
+		return err
+	}
 	attempt, err := s.throttle.begin(login, c.address(), c.now)
 	if err != nil {
 		return err
@@ -181,6 +184,7 @@ func (s *Server) signIn(c *call) error {
 		return err
 	}
 	if !good {
+		c.countWrongPassword()
 		return errors.Join(s.auditSignInRefused(c, u), errWrongPassword())
 	}
 	attempt.succeed()

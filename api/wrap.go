@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -33,17 +32,28 @@ func recordOf(r *http.Request) *requestRecord {
 // countingWriter notes status and size.
 type countingWriter struct {
 	http.ResponseWriter
-	record *requestRecord
+	record   *requestRecord
+	replaced bool // the answer is the error shape, and not what the handler writes
 }
 
 func (w *countingWriter) WriteHeader(status int) {
-	if w.record.status == 0 {
-		w.record.status = status
+	if w.record.status != 0 {
+		w.ResponseWriter.WriteHeader(status) // net/http logs the second one
+		return
+	}
+	w.record.status = status
+	if plain := plainError(status, w.Header()); plain != nil {
+		w.replaced = true
+		writeStatus(w.ResponseWriter, plain, status)
+		return
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *countingWriter) Write(b []byte) (int, error) {
+	if w.replaced {
+		return len(b), nil // the plain text that went another way
+	}
 	if w.record.status == 0 {
 		w.record.status = http.StatusOK
 	}
@@ -76,6 +86,9 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 		}
 		defer s.logRequest(r, rec, start)
 		defer s.recover(cw, r, rec)
+		if !s.admitAddress(cw, r) {
+			return
+		}
 		if hasDotSegment(r.URL.Path) {
 			writeError(cw, &lieciba.Error{Code: lieciba.CodeInvalid, Message: "the address holds . or .. as an element"})
 			return
@@ -106,11 +119,16 @@ func hasDotSegment(path string) bool {
 	return strings.ContainsAny(path, "\\\x00")
 }
 
-// contentSecurityPolicy allows the pages their own files and nothing inline.
+// contentSecurityPolicy allows the pages their own files and nothing inline, and
+// no text ever becomes HTML or a script (W3C Trusted Types).
 // Blob pictures are the snapshots and frames that the pages make themselves.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; " +
 	"media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// permissionsPolicy takes from the pages what they never use.
+const permissionsPolicy = "camera=(), microphone=(), geolocation=(), display-capture=(), usb=(), serial=(), hid=(), bluetooth=(), " +
+	"payment=(), midi=(), idle-detection=(), local-fonts=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"
 
 // setHeaders puts the headers of every answer. Handlers may override Cache-Control.
 func (s *Server) setHeaders(h http.Header, r *http.Request) {
@@ -120,7 +138,7 @@ func (s *Server) setHeaders(h http.Header, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), display-capture=()")
+	h.Set("Permissions-Policy", permissionsPolicy)
 	if s.overTLS(r) {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
@@ -157,13 +175,9 @@ func (s *Server) recover(w *countingWriter, r *http.Request, rec *requestRecord)
 // can hold what a person typed.
 func (s *Server) logRequest(r *http.Request, rec *requestRecord, start time.Time) {
 	took := time.Since(start)
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
 	route := "none"
 	attrs := []slog.Attr{slog.String("request_id", rec.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took), slog.String("address", host)}
+		slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took), slog.String("address", s.addressOf(r))}
 	level := slog.LevelInfo
 	if c := rec.call; c != nil {
 		if rec.route != "" {
