@@ -120,6 +120,7 @@ var auditedRefusals = map[lieciba.Act]bool{
 	lieciba.ActStartSession: true, lieciba.ActReadAudit: true, lieciba.ActReadEvidence: true, lieciba.ActCosign: true,
 	lieciba.ActExport: true, lieciba.ActPushEvent: true, lieciba.ActDraftPolicy: true, lieciba.ActApprovePolicy: true,
 	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActCheckEvidence: true,
+	lieciba.ActConfirmCancel: true, lieciba.ActLinkSession: true, lieciba.ActReadNotices: true, lieciba.ActManageWebhooks: true,
 }
 
 // auditRefusal records a refusal. The refusal stands even if that fails, so the

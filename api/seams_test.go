@@ -204,3 +204,9 @@ func (s *seamRefresh) count() int {
 	defer s.mu.Unlock()
 	return s.n
 }
+
+func (s *seamRefresh) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n = 0
+}

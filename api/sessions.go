@@ -191,7 +191,7 @@ func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush, first fu
 	var change lieciba.SessionChange
 	entry := c.entry(string(act), target{what: "exam_session", id: p.key.ExternalID})
 	decide := func(current *lieciba.ExamSession) (*lieciba.ExamSession, error) {
-		next, ch, err := lieciba.ApplySessionDocument(current, p.key, p.doc, p.room, c.now)
+		next, ch, err := s.judgeDocument(current, p, c.now)
 		if err != nil {
 			return nil, err
 		}
@@ -223,6 +223,20 @@ func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush, first fu
 		return c.created(viewSession(stored, room.Code))
 	}
 	return c.ok(viewSession(stored, room.Code))
+}
+
+// judgeDocument decides what a document makes of the stored session, which runs
+// from the start of its recording window on, whatever the scheduler has come to.
+func (s *Server) judgeDocument(current *lieciba.ExamSession, p sessionPush, now time.Time) (lieciba.ExamSession, lieciba.SessionChange, error) {
+	if current == nil {
+		return lieciba.ApplySessionDocument(nil, p.key, p.doc, p.room, now)
+	}
+	begun := current.AsBegun(s.cfg.Margins, now)
+	next, ch, err := lieciba.ApplySessionDocument(&begun, p.key, p.doc, p.room, now)
+	if ch.Unchanged {
+		next = *current
+	}
+	return next, ch, err
 }
 
 func changeDetail(ch lieciba.SessionChange) string {

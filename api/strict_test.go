@@ -78,5 +78,5 @@ func TestEveryBodyRefusesUnknownFields(t *testing.T) {
 		})
 		w.t = t
 	}
-	require.Equal(t, 17, tried)
+	require.GreaterOrEqual(t, tried, 17)
 }
