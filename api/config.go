@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lieciba"
+	"lieciba/api/oidc"
+	"lieciba/api/passkey"
 	"lieciba/storage"
 )
 
@@ -189,7 +191,13 @@ type Config struct {
 	Rates   Rates          // of requests; zero fields: the defaults
 	Proxies []netip.Prefix // proxies in front of this server, whose X-Forwarded-For is believed; nil: none
 
+	Provider    *oidc.Provider         // signs people in; nil: local accounts only
+	Passkeys    *passkey.Ceremonies    // nil: the server has no name that browsers take for passkeys
+	ApproveWith []lieciba.SignInMethod // proofs of presence that count for approvals; nil: passkeys
+	Alarms      Alarms                 // nil: none are raised
+
 	SecureCookie    bool          // cookie only over TLS, and HSTS, also when a proxy ends TLS
+	TLSFingerprint  func() string // SHA-256 of the certificate in use; nil: no TLS here
 	IdleTimeout     time.Duration // a sign-in without a request ends; 0: 30 minutes
 	SignInTimeout   time.Duration // a sign-in ends at the latest; 0: 12 hours
 	RequestTimeout  time.Duration // bound on one request's work, camera probes apart; 0: 30 s
@@ -236,6 +244,9 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.ReadinessMaxAge, time.Second)
 	orDefault(&c.ReviewEvery, 30*time.Second)
 	c.Rates = c.Rates.withDefaults()
+	if c.ApproveWith == nil {
+		c.ApproveWith = []lieciba.SignInMethod{lieciba.SignInPasskey}
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -247,6 +258,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Spare == nil {
 		c.Spare = func() error { return nil }
+	}
+	if c.TLSFingerprint == nil {
+		c.TLSFingerprint = func() string { return "" }
 	}
 	if c.LogKey == nil {
 		c.LogKey = func() string { return "" }

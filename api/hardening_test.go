@@ -313,7 +313,7 @@ func TestReadinessOfParts(t *testing.T) {
 
 func TestSystem(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, map[string]any{"version": "test", "node": string(w.cfg.Node), "catalog": "sqlite", "media": "localfs", "write_once": false, "ui": true},
+	require.Equal(t, map[string]any{"version": "test", "node": string(w.cfg.Node), "catalog": "sqlite", "media": "localfs", "write_once": false, "ui": true, "tls_fingerprint": ""},
 		w.as("monitoring", "GET", "/v1/system", nil).want(200).json())
 }
 

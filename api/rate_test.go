@@ -121,7 +121,9 @@ func TestManyAccountsGuessedFromOneAddress(t *testing.T) {
 }
 
 func TestAddressBehindProxies(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/24"), netip.MustParsePrefix("::1/128")} })
+	w := newWorld(t, func(c *Config) {
+		c.Proxies = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/24"), netip.MustParsePrefix("::1/128")}
+	})
 	for _, c := range []struct{ peer, forwarded, want string }{
 		{"192.0.2.7:1", "198.51.100.1", "192.0.2.7"}, // no proxy of ours
 		{"10.1.0.5:1", "", "10.1.0.5"},

@@ -72,11 +72,13 @@ type systemView struct {
 	Media     string         `json:"media"`
 	WriteOnce bool           `json:"write_once"`
 	UI        bool           `json:"ui"`
+
+	TLSFingerprint string `json:"tls_fingerprint"` // SHA-256 of the certificate; empty: a proxy ends TLS
 }
 
 func (s *Server) system(c *call) error {
 	return c.ok(systemView{Version: s.cfg.Version, Node: s.cfg.Node, Catalog: s.cfg.Catalog.Name(),
-		Media: s.cfg.Media.Name(), WriteOnce: s.cfg.Media.WriteOnce(), UI: s.cfg.UIBuilt})
+		Media: s.cfg.Media.Name(), WriteOnce: s.cfg.Media.WriteOnce(), UI: s.cfg.UIBuilt, TLSFingerprint: s.cfg.TLSFingerprint()})
 }
 
 func (s *Server) openapi(c *call) error {

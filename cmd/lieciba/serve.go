@@ -27,5 +27,8 @@ func (c serveCmd) Run(env environment) error {
 		log.Warn("the pages are not built into this binary: run `make web` and build again")
 	}
 	_, _ = fmt.Fprintf(env.stderr, "lieciba serves %s\n", s.URL())
+	if f := s.Fingerprint(); f != "" {
+		_, _ = fmt.Fprintf(env.stderr, "certificate, SHA-256 %s\n", f)
+	}
 	return errors.Join(s.Run(env.ctx), s.Close())
 }

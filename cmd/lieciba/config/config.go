@@ -27,12 +27,25 @@ type Config struct {
 
 // HTTP is where pages and API are served.
 type HTTP struct {
-	Listen       string   `yaml:"listen"`        // host:port
-	Certificate  string   `yaml:"certificate"`   // PEM file; with Key: HTTPS
-	Key          string   `yaml:"key"`           // PEM file
-	SecureCookie bool     `yaml:"secure_cookie"` // set behind a proxy that ends TLS
-	IdleSignOut  Duration `yaml:"idle_sign_out"` // a sign-in without requests ends after this
+	Listen       string   `yaml:"listen"`              // host:port
+	PublicURL    string   `yaml:"public_url"`          // how browsers reach this server; empty: by Listen
+	TLS          string   `yaml:"tls"`                 // SelfSigned, or empty: Certificate and Key
+	Certificate  string   `yaml:"certificate"`         // PEM file; with Key: HTTPS
+	Key          string   `yaml:"key"`                 // PEM file
+	ClientCerts  bool     `yaml:"client_certificates"` // ask machines for a certificate; browsers that have one ask their people then
+	SecureCookie bool     `yaml:"secure_cookie"`       // set behind a proxy that ends TLS
+	Proxies      []string `yaml:"proxies"`             // networks of such proxies, whose X-Forwarded-For is believed
+	IdleSignOut  Duration `yaml:"idle_sign_out"`       // a sign-in without requests ends after this
 }
+
+// SelfSigned as HTTP.TLS has the server make its own certificate.
+const SelfSigned = "self-signed"
+
+// OverTLS reports whether this server itself speaks TLS.
+func (h HTTP) OverTLS() bool { return h.TLS == SelfSigned || h.Certificate != "" }
+
+// ProxyPrefixes returns Proxies parsed; the file was checked, so it cannot fail.
+func (h HTTP) ProxyPrefixes() []netip.Prefix { return parsePrefixes(h.Proxies) }
 
 // WebRTC is where pictures are sent from.
 type WebRTC struct {
@@ -126,8 +139,12 @@ func Default() Config {
 
 // Prefixes returns Cameras.Networks parsed; the file was checked, so it cannot fail.
 func (c Config) Prefixes() []netip.Prefix {
-	out := make([]netip.Prefix, 0, len(c.Cameras.Networks))
-	for _, s := range c.Cameras.Networks {
+	return parsePrefixes(c.Cameras.Networks)
+}
+
+func parsePrefixes(list []string) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(list))
+	for _, s := range list {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			out = append(out, p)
 		}

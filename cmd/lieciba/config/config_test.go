@@ -21,6 +21,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	c, err := Load(example, none)
 	require.NoError(t, err)
 	want := Default()
+	want.HTTP.Proxies = []string{}
 	want.WebRTC.PublicIPs, want.Cameras.Interfaces, want.Evidence.Witnesses = []string{}, []string{}, []string{}
 	require.Equal(t, want, c)
 }
@@ -67,6 +68,13 @@ func TestBadFileNamesLineFieldAndCure(t *testing.T) {
 		"listen":              {"\nhttp:\n  listen: \"8420\"\n", []string{"line 3", "http.listen", "host:port"}},
 		"in clear":            {"http:\n  listen: 192.0.2.1:8420\n", []string{"line 2", "http.listen", "TLS", "certificate and key"}},
 		"in clear, all":       {"http:\n  listen: :8420\n", []string{"line 2", "http.listen", "TLS"}},
+		"two certificates":    {"http:\n  tls: self-signed\n  certificate: c\n  key: k\n", []string{"line 2", "http.tls", "exclude"}},
+		"other tls":           {"http:\n  tls: acme\n", []string{"line 2", "http.tls", "self-signed"}},
+		"client certificates": {"http:\n  client_certificates: true\n", []string{"line 2", "http.client_certificates", "TLS"}},
+		"unnamed proxy":       {"http:\n  secure_cookie: true\n", []string{"line", "http.proxies", "127.0.0.1/32"}},
+		"proxy without TLS":   {"http:\n  proxies: [127.0.0.1/32]\n", []string{"line 2", "http.proxies", "secure_cookie"}},
+		"everybody a proxy":   {"http:\n  secure_cookie: true\n  proxies: [0.0.0.0/0]\n", []string{"line 3", "http.proxies", "0.0.0.0/0"}},
+		"public address":      {"http:\n  public_url: exam.example\n", []string{"line 2", "http.public_url", "https://"}},
 		"half a pair":         {"http:\n  key: k.pem\n", []string{"line 2", "http.key", "both files"}},
 		"scheme":              {"catalog:\n  url: mysql://u:secret@h/d\n", []string{"line 2", "catalog.url", "mysql", "postgres"}},
 		"network":             {"cameras:\n  networks: [192.168.1.1]\n", []string{"line 2", "cameras.networks", "192.168.10.0/24"}},
@@ -94,7 +102,7 @@ func TestBadFileNamesLineFieldAndCure(t *testing.T) {
 
 func TestWhereTheServerMayListen(t *testing.T) {
 	for _, good := range []HTTP{{Listen: "127.0.0.1:80"}, {Listen: "[::1]:80"}, {Listen: "localhost:80"}, {Listen: "127.3.2.1:0"},
-		{Listen: ":443", Certificate: "c", Key: "k"}, {Listen: "10.0.0.1:80", SecureCookie: true}} {
+		{Listen: ":443", Certificate: "c", Key: "k"}, {Listen: ":443", TLS: SelfSigned}, {Listen: "10.0.0.1:80", SecureCookie: true}} {
 		require.NoError(t, notInClear(good), good.Listen)
 	}
 	for _, bad := range []string{":80", "0.0.0.0:80", "[::]:80", "10.0.0.1:80", "exam.example:80", "[fe80::1%eth0]:80", "[::ffff:10.0.0.1]:80"} {

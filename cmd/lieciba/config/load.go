@@ -111,7 +111,12 @@ func (c Config) faults() []fault {
 		{"data", notEmpty(c.Data, "name a folder that the server may write to")},
 		{"http.listen", hostPort(c.HTTP.Listen)},
 		{"http.key", pair(c.HTTP.Certificate, c.HTTP.Key)},
+		{"http.tls", oneOf(c.HTTP.TLS, "", SelfSigned)},
+		{"http.tls", oneCertificate(c.HTTP)},
+		{"http.client_certificates", overTLS(c.HTTP)},
 		{"http.listen", notInClear(c.HTTP)},
+		{"http.proxies", proxies(c.HTTP)},
+		{"http.public_url", webURL(c.HTTP.PublicURL)},
 		{"http.idle_sign_out", atLeast(c.HTTP.IdleSignOut, time.Minute)},
 		{"webrtc.addresses", mediaAddresses(c.WebRTC.Addresses)},
 		{"webrtc.port", inRange(c.WebRTC.Port, 0, 65535)},
@@ -157,11 +162,42 @@ func hostPort(s string) error {
 func notInClear(h HTTP) error {
 	host, _, err := net.SplitHostPort(h.Listen)
 	a, ipErr := netip.ParseAddr(host)
-	if err != nil || host == "localhost" || ipErr == nil && a.Unmap().IsLoopback() || h.Certificate != "" || h.SecureCookie {
+	if err != nil || host == "localhost" || ipErr == nil && a.Unmap().IsLoopback() || h.OverTLS() || h.SecureCookie {
 		return nil
 	}
-	return fmt.Errorf("%q is open to the network without TLS: give certificate and key, or listen on 127.0.0.1; "+
+	return fmt.Errorf("%q is open to the network without TLS: give certificate and key, set tls to self-signed, or listen on 127.0.0.1; "+
 		"set secure_cookie only behind a proxy that ends TLS", h.Listen)
+}
+
+func oneCertificate(h HTTP) error {
+	if h.TLS == SelfSigned && h.Certificate != "" {
+		return errors.New("self-signed and certificate exclude each other: remove one")
+	}
+	return nil
+}
+
+func overTLS(h HTTP) error {
+	if h.ClientCerts && !h.OverTLS() {
+		return errors.New("needs TLS that this server ends itself: give certificate and key, or set tls to self-signed")
+	}
+	return nil
+}
+
+// proxies refuses a proxy without a name: everybody would have its address, and
+// the limits of one would be those of all.
+func proxies(h HTTP) error {
+	switch {
+	case h.SecureCookie && len(h.Proxies) == 0:
+		return errors.New("is empty, and secure_cookie says that a proxy ends TLS: list its network, such as 127.0.0.1/32, so that people's own addresses are known")
+	case !h.SecureCookie && len(h.Proxies) > 0:
+		return errors.New("is set without secure_cookie: set both behind a proxy that ends TLS, or neither")
+	}
+	for _, s := range h.Proxies {
+		if p, err := netip.ParsePrefix(s); err != nil || p.Bits() == 0 {
+			return fmt.Errorf("%q is not a network of proxies: write it as 10.1.2.3/32", s)
+		}
+	}
+	return nil
 }
 
 func pair(cert, key string) error {

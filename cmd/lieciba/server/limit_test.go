@@ -35,6 +35,7 @@ func TestSilentConnectionsAreBounded(t *testing.T) {
 	cfg := config.Default()
 	cfg.Data = filepath.Join(t.TempDir(), "data")
 	cfg.HTTP.Listen, cfg.WebRTC.Port = "127.0.0.1:0", 0
+	cfg.HTTP.Proxies = []string{"127.0.0.1/32"} // speaks for many: no share of one address
 	s, err := Open(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()

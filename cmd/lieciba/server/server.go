@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -51,9 +52,11 @@ type Server struct {
 	events   *events
 	keep     keeping
 	version  string
-	uiBuilt  bool
-	listener net.Listener
-	closers  []func() error // in the order of opening
+
+	certificates *certificates // nil: no TLS of its own
+	uiBuilt      bool
+	listener     net.Listener
+	closers      []func() error // in the order of opening
 }
 
 // Open opens stores and sockets. On error everything that was opened is closed
@@ -131,12 +134,15 @@ func (s *Server) openAPI() error {
 	process := prometheus.NewRegistry()
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
+	if s.certificates, err = openCertificates(s.cfg, s.log, time.Now); err != nil {
+		return err
+	}
 	s.api, err = api.New(api.Config{Catalog: s.catalog, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
 		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
-		SecureCookie: s.cfg.HTTP.SecureCookie || s.cfg.HTTP.Certificate != "",
-		IdleTimeout:  time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log})
+		SecureCookie: s.cfg.HTTP.SecureCookie || s.certificates != nil, Proxies: s.cfg.HTTP.ProxyPrefixes(), TLSFingerprint: s.certificates.fingerprint,
+		IdleTimeout: time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -150,13 +156,10 @@ func (s *Server) listen() error {
 		return &lieciba.Error{Code: lieciba.CodeInvalid, Field: "http.listen", Cause: err,
 			Message: s.cfg.HTTP.Listen + " cannot be listened on: choose another address or end what uses it"}
 	}
-	l = netutil.LimitListener(l, maxConnections(openFiles()))
-	if s.cfg.HTTP.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(s.cfg.HTTP.Certificate, s.cfg.HTTP.Key)
-		if err != nil {
-			return errors.Join(lieciba.Wrap(err, lieciba.CodeInvalid, "http.certificate: certificate and key cannot be used"), l.Close())
-		}
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	all := maxConnections(openFiles())
+	l = netutil.LimitListener(shareConnections(l, maxShare(all), s.cfg.HTTP.ProxyPrefixes()), all)
+	if s.certificates != nil {
+		l = tls.NewListener(l, s.certificates.config(s.cfg.HTTP.ClientCerts))
 	}
 	s.listener = l
 	return nil
@@ -222,11 +225,14 @@ func (s *Server) Close() error {
 // URL is where pages and API are.
 func (s *Server) URL() string {
 	scheme := "http"
-	if s.cfg.HTTP.Certificate != "" {
+	if s.certificates != nil {
 		scheme = "https"
 	}
 	return scheme + "://" + s.listener.Addr().String()
 }
+
+// Fingerprint is the SHA-256 of the certificate in use; empty without TLS.
+func (s *Server) Fingerprint() string { return s.certificates.fingerprint() }
 
 // UIBuilt reports whether the pages are in this binary.
 func (s *Server) UIBuilt() bool { return s.uiBuilt }
@@ -235,7 +241,15 @@ func (s *Server) UIBuilt() bool { return s.uiBuilt }
 func (s *Server) Catalog() storage.Catalog { return s.catalog }
 
 // HTTPClient reaches this server.
-func (s *Server) HTTPClient() *http.Client { return &http.Client{Timeout: time.Minute} }
+func (s *Server) HTTPClient() *http.Client {
+	c := &http.Client{Timeout: time.Minute}
+	if s.cfg.HTTP.TLS == config.SelfSigned {
+		roots := x509.NewCertPool()
+		roots.AddCert(s.certificates.current().Leaf)
+		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
+	}
+	return c
+}
 
 // Fsck proves the invariants on the stores of this running server.
 func (s *Server) Fsck(ctx context.Context) (fsck.Report, error) {
