@@ -112,10 +112,10 @@ func (th *theatre) expect(t *testing.T, command string, want []int64) {
 	th.browser.Eval(t, fmt.Sprintf(`
 		const reply = %s;
 		const want = [%d, %d];
-		const there = (x, i) => x.now() === want[i] && Math.abs(wall(call, cams[i], x.last.rtp) - want[i]) < 20;
+		const there = (x, i) => x.now() === want[i] && Math.abs(wall(call, cams[i], x.rtp) - want[i]) < 20;
 		try { await until("frames", () => s.every(there), 4000); } catch (e) {}
 		await wait(60); // and they stay
-		return { reply, shown: s.map((x) => x.now()), walls: s.map((x, i) => wall(call, cams[i], x.last.rtp)) };
+		return { reply, shown: s.map((x) => x.now()), walls: s.map((x, i) => wall(call, cams[i], x.rtp)) };
 	`, command, want[0], want[1]), &got)
 	require.Nil(t, got.Reply.Error)
 	for i := range want {

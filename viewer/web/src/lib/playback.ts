@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { hangUp, offer } from "./api";
 import { parseTime, WallClock } from "./clock";
+import { FrameWatch } from "./frames";
 import { completeOffer, noDelay } from "./peer";
 
 interface TrackInfo {
@@ -46,11 +47,13 @@ export class Playback {
   readonly sound = signal<MediaStream | null>(null);
   readonly audible = signal<string | null>(null); // camera whose sound is sent
   readonly liveEdge = signal<number | null>(null);
-  readonly clocks = new Map<string, WallClock>();
+  private readonly clocks = new Map<string, WallClock>();
+  private readonly receivers = new Map<string, RTCRtpReceiver>(); // by camera
+  private readonly watching = new Set<() => void>();
 
   private readonly pc = new RTCPeerConnection();
   private readonly control: RTCDataChannel;
-  private readonly byMid = new Map<string, MediaStream>();
+  private readonly byMid = new Map<string, { stream: MediaStream; receiver: RTCRtpReceiver }>();
   private readonly waiting = new Map<number, { done: () => void; fail: (e: Error) => void }>();
   private location = "";
   private nextID = 1;
@@ -96,7 +99,7 @@ export class Playback {
     noDelay(e.receiver);
     const stream = new MediaStream([e.track]);
     if (e.track.kind === "audio") this.sound.value = stream;
-    else this.byMid.set(e.transceiver.mid ?? "", stream);
+    else this.byMid.set(e.transceiver.mid ?? "", { stream, receiver: e.receiver });
   }
 
   private hear(m: Event | Answer) {
@@ -115,8 +118,10 @@ export class Playback {
       case "ready": {
         const streams: Record<string, MediaStream> = {};
         for (const c of m.cameras) {
-          const s = this.byMid.get(c.mid);
-          if (s) streams[c.camera] = s;
+          const t = this.byMid.get(c.mid);
+          if (!t) continue;
+          streams[c.camera] = t.stream;
+          this.receivers.set(c.camera, t.receiver);
         }
         this.streams.value = streams;
         this.errors.value = Object.fromEntries(m.cameras.map((c) => [c.camera, c.error?.message]));
@@ -132,12 +137,14 @@ export class Playback {
             rate: m.rate,
           });
         }
+        this.lookAgain();
         return;
       case "state":
         this.at.value = parseTime(m.at);
         this.paused.value = m.paused;
         this.rate.value = m.rate;
         this.liveEdge.value = m.live_edge ? parseTime(m.live_edge) : null;
+        this.lookAgain();
         return;
       case "gap":
         this.gaps.value = { ...this.gaps.value, [m.camera]: { cause: m.cause, from: m.from } };
@@ -151,6 +158,27 @@ export class Playback {
       case "end":
         this.paused.value = true;
     }
+  }
+
+  private lookAgain() {
+    for (const look of this.watching) look();
+  }
+
+  /** Calls back with the wall clock of the frame on screen, until the returned function is called. */
+  watch(camera: string, video: HTMLVideoElement, shown: (wall: number) => void): () => void {
+    const frames = new FrameWatch(video, (rtp) => {
+      const wall = this.clocks.get(camera)?.at(rtp);
+      if (wall !== undefined) shown(wall);
+    });
+    const look = () => {
+      const newest = this.receivers.get(camera)?.getSynchronizationSources()[0]?.rtpTimestamp;
+      frames.again(this.paused.value ? newest : undefined);
+    };
+    this.watching.add(look);
+    return () => {
+      this.watching.delete(look);
+      frames.stop();
+    };
   }
 
   /** Sends a command; resolves when the server has done it, rejects with its reason. */

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { say, sayCode } from "../lib/i18n";
-import { watchFrames } from "../lib/frames";
 import type { Playback } from "../lib/playback";
 import { frameTime } from "../lib/time";
 
@@ -55,9 +54,8 @@ function Picture({ playback, camera, main, onMain }: PictureProps) {
   useEffect(() => {
     if (!video.current) return;
     // Written past the component: a render for each frame of each camera would be waste.
-    return watchFrames(video.current, (rtp) => {
-      const wall = playback.clocks.get(camera.id)?.at(rtp);
-      if (wall === undefined || !label.current || !video.current) return;
+    return playback.watch(camera.id, video.current, (wall) => {
+      if (!label.current || !video.current) return;
       label.current.textContent = frameTime(new Date(wall));
       video.current.dataset["wall"] = wall.toFixed(3);
     });
