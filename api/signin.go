@@ -233,7 +233,7 @@ func (s *Server) startSignIn(c *call, u lieciba.User) error {
 	c.user, c.who = &u, principalOf(u)
 	plain, hash := newSecret("")
 	now := lieciba.Micro(c.now)
-	in := lieciba.SignIn{TokenHash: hash, UserID: u.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.cfg.SignInTimeout)}
+	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](now), TokenHash: hash, UserID: u.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.cfg.SignInTimeout)}
 	old, noCookie := c.gin.Request.Cookie(cookieName)
 	s.signIns.Lock()
 	defer s.signIns.Unlock()

@@ -93,12 +93,20 @@ type Identities interface {
 	UserBySubject(ctx context.Context, issuer, subject string) (lieciba.User, error)
 	// ListSignIns returns a user's by CreatedAt; everybody's for an empty user.
 	ListSignIns(ctx context.Context, user lieciba.UserID) ([]lieciba.SignIn, error)
+	// ChangeSignIn runs decide in one transaction (the Act's, inside of one) that
+	// excludes every other change and the end of the sign-in, and stores what it
+	// returns; nil: nothing. CodeNotFound when it has ended: it never comes back, as
+	// it would by a PutSignIn of what was read before. An error of decide is
+	// returned as is; it may run more than once.
+	ChangeSignIn(ctx context.Context, id lieciba.SignInID, decide func(lieciba.SignIn) (*lieciba.SignIn, error)) (lieciba.SignIn, error)
 	// EndSignIn deletes by ID; no such sign-in is no error.
 	EndSignIn(ctx context.Context, id lieciba.SignInID) error
 	// EndProviderSession deletes those of the user of that issuer and subject: of
 	// the provider's session sid, or all for an empty sid; with an empty subject,
-	// those of the sid whoever has it. It returns how many.
+	// those of the sid whoever has it. It returns how many. CodeInvalid without an
+	// issuer ("issuer"), or with neither subject nor sid ("sid").
 	EndProviderSession(ctx context.Context, issuer, subject, sid string) (int, error)
-	// ClientCertificate finds the token of a certificate's public key.
+	// ClientCertificate finds the token of a certificate's public key: the one that
+	// is not revoked, else the one made last.
 	ClientCertificate(ctx context.Context, spki [32]byte) (lieciba.ClientToken, error)
 }

@@ -29,6 +29,7 @@ type Catalog interface {
 	Gaps
 	Leases
 	Accounts
+	Identities
 	Audit
 	Acts
 	HashLog
@@ -198,19 +199,24 @@ type Leases interface {
 
 // Accounts keeps users, their sign-ins and the tokens of machines.
 type Accounts interface {
-	// PutUser inserts or replaces by ID; CodeConflict names "login".
+	// PutUser inserts or replaces by ID; CodeConflict names "login", or "subject"
+	// when another account of the issuer has it.
 	PutUser(ctx context.Context, u lieciba.User) error
 	User(ctx context.Context, id lieciba.UserID) (lieciba.User, error)
 	UserByLogin(ctx context.Context, login string) (lieciba.User, error)
 	ListUsers(ctx context.Context) ([]lieciba.User, error)
 
+	// PutSignIn inserts or replaces by ID, the token's hash too; CodeConflict names
+	// "token_hash" when another sign-in has it.
 	PutSignIn(ctx context.Context, s lieciba.SignIn) error
 	SignIn(ctx context.Context, tokenHash [32]byte) (lieciba.SignIn, error)
 	DeleteSignIn(ctx context.Context, tokenHash [32]byte) error
 	// DeleteSignIns ends all of a user's; and those expired before now for an empty user.
 	DeleteSignIns(ctx context.Context, user lieciba.UserID, now time.Time) error
 
-	// PutClientToken inserts or replaces by ID.
+	// PutClientToken inserts or replaces by ID. CodeConflict names "token_hash", or
+	// "certificate" when another token that is not revoked has it; CodeInvalid
+	// "token_hash" for one with neither.
 	PutClientToken(ctx context.Context, t lieciba.ClientToken) error
 	ClientToken(ctx context.Context, tokenHash [32]byte) (lieciba.ClientToken, error)
 	ListClientTokens(ctx context.Context) ([]lieciba.ClientToken, error)

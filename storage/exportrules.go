@@ -40,6 +40,7 @@ func sameRequest(a, b lieciba.Export) bool {
 	return a.SessionID == b.SessionID && slices.Equal(a.CameraIDs, b.CameraIDs) &&
 		a.From.Equal(lieciba.Micro(b.From)) && a.To.Equal(lieciba.Micro(b.To)) &&
 		a.Purpose == b.Purpose && a.RecipientName == b.RecipientName && a.Recipient == b.Recipient &&
+		a.RequestID == b.RequestID && a.ApprovedBy == b.ApprovedBy &&
 		a.RequestedBy == b.RequestedBy && a.RequestedByID == b.RequestedByID && a.RequestedAt.Equal(lieciba.Micro(b.RequestedAt))
 }
 

@@ -35,7 +35,7 @@ func TestNoAccountWithoutATrace(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
 	anna, err := cat.UserByLogin(ctx, "anna")
 	require.NoError(t, err)
-	in := lieciba.SignIn{TokenHash: [32]byte{1}, UserID: anna.ID, CreatedAt: anna.CreatedAt, SeenAt: anna.CreatedAt, ExpiresAt: time.Now().Add(time.Hour)}
+	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](anna.CreatedAt), TokenHash: [32]byte{1}, UserID: anna.ID, CreatedAt: anna.CreatedAt, SeenAt: anna.CreatedAt, ExpiresAt: time.Now().Add(time.Hour)}
 	require.NoError(t, cat.PutSignIn(ctx, in))
 
 	db, err := sql.Open("sqlite", path)

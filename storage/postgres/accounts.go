@@ -7,13 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"lieciba"
+	"lieciba/storage"
 )
 
-const userColumns = `id, login, name, password_hash, roles, site_ids, disabled, created_at`
+const userColumns = `id, login, name, password_hash, must_change, issuer, subject, roles, site_ids, disabled, created_at`
 
 func scanUser(r pgx.CollectableRow) (u lieciba.User, err error) {
 	var roles, sites []string
-	err = r.Scan(&u.ID, &u.Login, &u.Name, &u.PasswordHash, &roles, &sites,
+	err = r.Scan(&u.ID, &u.Login, &u.Name, &u.PasswordHash, &u.MustChange, &u.Issuer, &u.Subject, &roles, &sites,
 		&u.Disabled, stamp{&u.CreatedAt})
 	u.Roles, u.SiteIDs = typed[lieciba.Role](roles), typed[lieciba.SiteID](sites)
 	return u, err
@@ -21,10 +22,11 @@ func scanUser(r pgx.CollectableRow) (u lieciba.User, err error) {
 
 // PutUser implements storage.Accounts.
 func (c *Catalog) PutUser(ctx context.Context, u lieciba.User) error {
-	_, err := c.exec(ctx, "put a user", `INSERT INTO users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	_, err := c.exec(ctx, "put a user", `INSERT INTO users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (id) DO UPDATE SET login = excluded.login, name = excluded.name, password_hash = excluded.password_hash,
+			must_change = excluded.must_change, issuer = excluded.issuer, subject = excluded.subject,
 			roles = excluded.roles, site_ids = excluded.site_ids, disabled = excluded.disabled, created_at = excluded.created_at`,
-		u.ID, u.Login, u.Name, u.PasswordHash, texts(u.Roles), texts(u.SiteIDs), u.Disabled, ts(u.CreatedAt))
+		u.ID, u.Login, u.Name, u.PasswordHash, u.MustChange, u.Issuer, u.Subject, texts(u.Roles), texts(u.SiteIDs), u.Disabled, ts(u.CreatedAt))
 	return err
 }
 
@@ -43,26 +45,6 @@ func (c *Catalog) ListUsers(ctx context.Context) ([]lieciba.User, error) {
 	return readList(ctx, c, "users", scanUser, `SELECT `+userColumns+` FROM users ORDER BY login`+c.keep(ctx))
 }
 
-const signInColumns = `token_hash, user_id, created_at, seen_at, expires_at`
-
-func scanSignIn(r pgx.CollectableRow) (s lieciba.SignIn, err error) {
-	err = r.Scan(hash{&s.TokenHash}, &s.UserID, stamp{&s.CreatedAt}, stamp{&s.SeenAt}, stamp{&s.ExpiresAt})
-	return s, err
-}
-
-// PutSignIn implements storage.Accounts.
-func (c *Catalog) PutSignIn(ctx context.Context, s lieciba.SignIn) error {
-	_, err := c.exec(ctx, "put a sign-in", `INSERT INTO sign_ins (`+signInColumns+`) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (token_hash) DO UPDATE SET seen_at = excluded.seen_at, expires_at = excluded.expires_at`,
-		s.TokenHash[:], s.UserID, ts(s.CreatedAt), ts(s.SeenAt), ts(s.ExpiresAt))
-	return err
-}
-
-// SignIn implements storage.Accounts.
-func (c *Catalog) SignIn(ctx context.Context, tokenHash [32]byte) (lieciba.SignIn, error) {
-	return readOne(ctx, c, "sign-in", scanSignIn, `SELECT `+signInColumns+` FROM sign_ins WHERE token_hash = $1`, tokenHash[:])
-}
-
 // DeleteSignIn implements storage.Accounts.
 func (c *Catalog) DeleteSignIn(ctx context.Context, tokenHash [32]byte) error {
 	_, err := c.exec(ctx, "delete a sign-in", `DELETE FROM sign_ins WHERE token_hash = $1`, tokenHash[:])
@@ -79,31 +61,46 @@ func (c *Catalog) DeleteSignIns(ctx context.Context, user lieciba.UserID, now ti
 	return err
 }
 
-const tokenColumns = `id, name, token_hash, roles, site_ids, created_at, expires_at, revoked_at`
+const tokenColumns = `id, name, token_hash, certificate, roles, scopes, site_ids, created_at, expires_at, revoked_at`
 
 func scanToken(r pgx.CollectableRow) (t lieciba.ClientToken, err error) {
 	var roles, sites []string
-	err = r.Scan(&t.ID, &t.Name, hash{&t.TokenHash}, &roles, &sites,
+	var scopes *[]string
+	err = r.Scan(&t.ID, &t.Name, hashOrNull{&t.TokenHash}, hashOrNull{&t.Certificate}, &roles, &scopes, &sites,
 		stamp{&t.CreatedAt}, stamp{&t.ExpiresAt}, stamp{&t.RevokedAt})
 	t.Roles, t.SiteIDs = typed[lieciba.Role](roles), typed[lieciba.SiteID](sites)
+	if scopes != nil {
+		t.Scopes = append([]lieciba.Act{}, typed[lieciba.Act](*scopes)...)
+	}
 	return t, err
 }
 
+const selectToken = `SELECT ` + tokenColumns + ` FROM client_tokens `
+
 // PutClientToken implements storage.Accounts.
 func (c *Catalog) PutClientToken(ctx context.Context, t lieciba.ClientToken) error {
-	_, err := c.exec(ctx, "put a client token", `INSERT INTO client_tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, token_hash = excluded.token_hash, roles = excluded.roles,
-			site_ids = excluded.site_ids, created_at = excluded.created_at, expires_at = excluded.expires_at, revoked_at = excluded.revoked_at`,
-		t.ID, t.Name, t.TokenHash[:], texts(t.Roles), texts(t.SiteIDs), ts(t.CreatedAt), ts(t.ExpiresAt), orNull(t.RevokedAt))
+	if err := storage.CheckClientToken(t); err != nil {
+		return err
+	}
+	var scopes []string // nil: NULL
+	if t.Scopes != nil {
+		scopes = texts(t.Scopes)
+	}
+	_, err := c.exec(ctx, "put a client token", `INSERT INTO client_tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, token_hash = excluded.token_hash, certificate = excluded.certificate,
+			roles = excluded.roles, scopes = excluded.scopes, site_ids = excluded.site_ids, created_at = excluded.created_at,
+			expires_at = excluded.expires_at, revoked_at = excluded.revoked_at`,
+		t.ID, t.Name, hashBytes(t.TokenHash), hashBytes(t.Certificate), texts(t.Roles), scopes, texts(t.SiteIDs),
+		ts(t.CreatedAt), ts(t.ExpiresAt), orNull(t.RevokedAt))
 	return err
 }
 
 // ClientToken implements storage.Accounts.
 func (c *Catalog) ClientToken(ctx context.Context, tokenHash [32]byte) (lieciba.ClientToken, error) {
-	return readOne(ctx, c, "client token", scanToken, `SELECT `+tokenColumns+` FROM client_tokens WHERE token_hash = $1`+c.keep(ctx), tokenHash[:])
+	return readOne(ctx, c, "client token", scanToken, selectToken+`WHERE token_hash = $1`+c.keep(ctx), tokenHash[:])
 }
 
 // ListClientTokens implements storage.Accounts.
 func (c *Catalog) ListClientTokens(ctx context.Context) ([]lieciba.ClientToken, error) {
-	return readList(ctx, c, "client tokens", scanToken, `SELECT `+tokenColumns+` FROM client_tokens ORDER BY name, id`+c.keep(ctx))
+	return readList(ctx, c, "client tokens", scanToken, selectToken+`ORDER BY name, id`+c.keep(ctx))
 }

@@ -10,13 +10,14 @@ import (
 )
 
 const exportColumns = `id, session_id, camera_ids, from_at, to_at, purpose, recipient_name, recipient, requested_by, requested_by_id,
-	requested_at, node_id, state, done_bytes, total_bytes, size, sha256, manifest, sealed_at, collected_at, error`
+	requested_at, node_id, state, done_bytes, total_bytes, size, sha256, manifest, sealed_at, collected_at, error,
+	request_id, approved_by`
 
 func scanExport(r pgx.CollectableRow) (e lieciba.Export, err error) {
 	var cameras []string
 	err = r.Scan(&e.ID, &e.SessionID, &cameras, stamp{&e.From}, stamp{&e.To}, &e.Purpose, &e.RecipientName, &e.Recipient,
 		&e.RequestedBy, &e.RequestedByID, stamp{&e.RequestedAt}, &e.NodeID, &e.State, &e.DoneBytes, &e.TotalBytes, &e.Size,
-		hash{&e.SHA256}, hash{&e.Manifest}, stamp{&e.SealedAt}, stamp{&e.CollectedAt}, &e.Error)
+		hash{&e.SHA256}, hash{&e.Manifest}, stamp{&e.SealedAt}, stamp{&e.CollectedAt}, &e.Error, orEmpty[lieciba.RequestID]{&e.RequestID}, &e.ApprovedBy)
 	e.CameraIDs = typed[lieciba.CameraID](cameras)
 	return e, err
 }
@@ -66,7 +67,7 @@ func replaceExport(ctx context.Context, tx pgx.Tx, stored, e lieciba.Export) err
 
 func storeExport(ctx context.Context, tx pgx.Tx, e lieciba.Export) error {
 	_, err := execTx(ctx, tx, `INSERT INTO exports (`+exportColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 		ON CONFLICT (id) DO UPDATE SET session_id = excluded.session_id, camera_ids = excluded.camera_ids,
 			from_at = excluded.from_at, to_at = excluded.to_at, purpose = excluded.purpose, recipient_name = excluded.recipient_name,
 			recipient = excluded.recipient, requested_by = excluded.requested_by, requested_by_id = excluded.requested_by_id,
@@ -75,7 +76,7 @@ func storeExport(ctx context.Context, tx pgx.Tx, e lieciba.Export) error {
 			manifest = excluded.manifest, sealed_at = excluded.sealed_at, collected_at = excluded.collected_at, error = excluded.error`,
 		e.ID, e.SessionID, texts(e.CameraIDs), orNull(e.From), orNull(e.To), e.Purpose, e.RecipientName, e.Recipient, e.RequestedBy,
 		e.RequestedByID, ts(e.RequestedAt), e.NodeID, e.State, e.DoneBytes, e.TotalBytes, e.Size, e.SHA256[:], e.Manifest[:],
-		orNull(e.SealedAt), orNull(e.CollectedAt), e.Error)
+		orNull(e.SealedAt), orNull(e.CollectedAt), e.Error, idOrNull(e.RequestID), e.ApprovedBy)
 	return err
 }
 

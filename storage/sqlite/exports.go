@@ -9,12 +9,14 @@ import (
 )
 
 const exportColumns = `id, session_id, camera_ids, from_at, to_at, purpose, recipient_name, recipient, requested_by, requested_by_id,
-	requested_at, node_id, state, done_bytes, total_bytes, size, sha256, manifest, sealed_at, collected_at, error`
+	requested_at, node_id, state, done_bytes, total_bytes, size, sha256, manifest, sealed_at, collected_at, error,
+	request_id, approved_by`
 
 func scanExport(r row) (e lieciba.Export, err error) {
 	err = r.Scan(&e.ID, &e.SessionID, strs[lieciba.CameraID]{&e.CameraIDs}, micros{&e.From}, micros{&e.To}, &e.Purpose, &e.RecipientName,
 		&e.Recipient, &e.RequestedBy, &e.RequestedByID, micros{&e.RequestedAt}, &e.NodeID, &e.State, &e.DoneBytes, &e.TotalBytes,
-		&e.Size, hash{&e.SHA256}, hash{&e.Manifest}, micros{&e.SealedAt}, micros{&e.CollectedAt}, &e.Error)
+		&e.Size, hash{&e.SHA256}, hash{&e.Manifest}, micros{&e.SealedAt}, micros{&e.CollectedAt}, &e.Error,
+		text[lieciba.RequestID]{&e.RequestID}, &e.ApprovedBy)
 	return e, err
 }
 
@@ -39,13 +41,14 @@ func (c *Catalog) PutExport(ctx context.Context, e lieciba.Export) error {
 		if err := storage.PlanExport(stored, e, doomed > 0); err != nil {
 			return err
 		}
-		_, err = execTx(ctx, tx, `INSERT INTO exports (`+exportColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		_, err = execTx(ctx, tx, `INSERT INTO exports (`+exportColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET node_id = excluded.node_id, state = excluded.state, done_bytes = excluded.done_bytes,
 			total_bytes = excluded.total_bytes, size = excluded.size, sha256 = excluded.sha256, manifest = excluded.manifest,
 			sealed_at = excluded.sealed_at, collected_at = excluded.collected_at, error = excluded.error`,
 			e.ID, e.SessionID, jsonList(e.CameraIDs), usOrNull(e.From), usOrNull(e.To), e.Purpose, e.RecipientName, e.Recipient,
 			e.RequestedBy, e.RequestedByID, us(e.RequestedAt), e.NodeID, e.State, e.DoneBytes, e.TotalBytes, e.Size, e.SHA256[:],
-			e.Manifest[:], usOrNull(e.SealedAt), usOrNull(e.CollectedAt), e.Error)
+			e.Manifest[:], usOrNull(e.SealedAt), usOrNull(e.CollectedAt), e.Error,
+			idOrNull(e.RequestID), e.ApprovedBy)
 		return err
 	})
 }

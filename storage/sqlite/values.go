@@ -27,6 +27,14 @@ func usOrNull(t time.Time) any {
 	return us(t)
 }
 
+// idOrNull stores an empty ID as NULL.
+func idOrNull[T ~string](id T) any {
+	if id == "" {
+		return nil
+	}
+	return string(id)
+}
+
 // micros scans a stored time; NULL is the zero time.
 type micros struct{ t *time.Time }
 

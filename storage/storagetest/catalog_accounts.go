@@ -50,7 +50,9 @@ var accountTests = map[string]func(*testing.T, *world){
 		u := newUser("anna")
 		require.NoError(t, w.PutUser(w.ctx, u))
 		signIn := func(n byte, until float64) lieciba.SignIn {
-			return lieciba.SignIn{TokenHash: [32]byte{n}, UserID: u.ID, CreatedAt: base, SeenAt: base, ExpiresAt: sec(until)}
+			s := newSignIn(u, n)
+			s.ExpiresAt = sec(until)
+			return s
 		}
 		a, b, c := signIn(1, 10), signIn(2, 20), signIn(3, 30)
 		for _, s := range []lieciba.SignIn{a, b, c} {

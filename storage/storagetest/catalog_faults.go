@@ -52,7 +52,7 @@ func faultCases(w *world) map[string]faultCase {
 	far, hall, cam := newSite("far"), newRoom(w.site, "hall"), newCamera(w.site, "new")
 	entry := newAudit("push_session", base)
 	user := newUser("anna")
-	signIn := lieciba.SignIn{TokenHash: [32]byte{7}, UserID: user.ID, CreatedAt: base, SeenAt: base, ExpiresAt: sec(60)}
+	signIn := newSignIn(user, 7)
 	token := lieciba.ClientToken{ID: newID[lieciba.TokenID](), Name: "pizis", TokenHash: [32]byte{8}, CreatedAt: base, ExpiresAt: sec(60)}
 	withUser := func(w *world) error { return w.PutUser(w.ctx, user) }
 	withSignIn := func(w *world) error {
@@ -63,6 +63,7 @@ func faultCases(w *world) map[string]faultCase {
 	}
 	maps.Copy(cases, faultCasesOfEvidence(w))
 	maps.Copy(cases, faultCasesOfKeeping(w))
+	maps.Copy(cases, faultCasesOfAccess(w))
 	maps.Copy(cases, map[string]faultCase{
 		"PutSite":   {call: func(ctx context.Context, c storage.Catalog) error { return c.PutSite(ctx, far) }},
 		"PutRoom":   {call: func(ctx context.Context, c storage.Catalog) error { return c.PutRoom(ctx, hall) }},
@@ -188,12 +189,11 @@ func snapshot(t *testing.T, w *world) []any {
 	add(beat, err)
 	users, err := w.ListUsers(w.ctx)
 	add(users, err)
-	signIn, err := w.SignIn(w.ctx, [32]byte{7})
-	add2(signIn, err)
 	tokens, err := w.ListClientTokens(w.ctx)
 	add(tokens, err)
 	audit, err := w.ListAudit(w.ctx, storage.AuditFilter{})
 	add(audit, err)
 	snapshotEvidence(w, add, add2)
+	snapshotAccess(w, add)
 	return all
 }

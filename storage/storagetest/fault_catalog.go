@@ -26,13 +26,13 @@ type Write struct {
 
 // CatalogWrites lists the writing methods of storage.Catalog.
 func CatalogWrites() []string {
-	return []string{"PutSite", "PutRoom", "PutCamera", "SetCameraState", "SetCameraSecret", "AssignCamera",
+	return append(accessWrites(), "PutSite", "PutRoom", "PutCamera", "SetCameraState", "SetCameraSecret", "AssignCamera",
 		"ChangeSession", "MoveSession", "EnsureRecording", "SetRecordingWindow", "MoveRecording", "PutRun",
 		"AddSegment", "VerifySegment", "PutGap", "CloseGap", "AcquireLease", "ReleaseLease", "Beat",
 		"PutUser", "PutSignIn", "DeleteSignIn", "DeleteSignIns", "PutClientToken", "AppendAudit",
 		"Act", "StageLeaf", "Sequence", "PutCosignature", "PutTimeStamp", "SealRecording", "PutExport",
 		"PutPolicy", "ApprovePolicy", "AddSessionEvent", "PlaceHold", "ChangeHold",
-		"BeginDeletion", "ClaimSegments", "SegmentsDeleted", "FinishDeletion"}
+		"BeginDeletion", "ClaimSegments", "SegmentsDeleted", "FinishDeletion")
 }
 
 // FaultCatalog wraps a Catalog and fails the writes that a plan names, before or
