@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"encoding/hex"
 	"os"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func TestEveryChangedByteIsFound(t *testing.T) {
 		require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(err), "cut at %d", i)
 	}
 	newer := append([]byte(nil), sealed...)
-	newer[0] = 2
+	newer[0] = 3
 	_, err := box.Unseal(newer, nil)
 	require.Equal(t, lieciba.CodeUnsupported, lieciba.CodeOf(err))
 }
@@ -120,4 +121,154 @@ func TestOpenRace(t *testing.T) {
 		}
 	}
 	require.Positive(t, n)
+}
+
+// What the first format sealed opens still, and becomes an envelope.
+func TestOlderFormatOpens(t *testing.T) {
+	box, err := secret.FromHex(strings.Repeat("a1", 32))
+	require.NoError(t, err)
+	old, err := hex.DecodeString("010e57f906dce89a7cf41f918c73fa4f740d9f855dfdaec4aa6dbf4c3525437ce195e9cd2ee1e9aa1ec2314c")
+	require.NoError(t, err)
+	plain, err := box.Unseal(old, []byte("camera:1"))
+	require.NoError(t, err)
+	require.Equal(t, "parole 2025", string(plain))
+	_, err = box.Unseal(old, []byte("camera:2"))
+	require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(err))
+	id, envelope, err := secret.KeyOf(old)
+	require.NoError(t, err)
+	require.False(t, envelope)
+	require.Equal(t, box.Keys(), []secret.KeyID{id})
+	fresh, changed, err := box.Rewrap(old, []byte("camera:1"))
+	require.NoError(t, err)
+	require.True(t, changed)
+	_, envelope, err = secret.KeyOf(fresh)
+	require.NoError(t, err)
+	require.True(t, envelope)
+	plain, err = box.Unseal(fresh, []byte("camera:1"))
+	require.NoError(t, err)
+	require.Equal(t, "parole 2025", string(plain))
+}
+
+// A rotation wraps the data key anew and leaves the text as it is; from then on
+// the new master key alone opens it.
+func TestRewrap(t *testing.T) {
+	a, b := strings.Repeat("a1", 32), strings.Repeat("b2", 32)
+	boxes := map[string]*secret.Box{}
+	for _, keys := range []string{a, b, b + "\n" + a} {
+		box, err := secret.FromHex(keys)
+		require.NoError(t, err)
+		boxes[keys] = box
+	}
+	old, both, alone := boxes[a], boxes[b+"\n"+a], boxes[b]
+	sealed := old.Seal([]byte("parole"), []byte("camera:1"))
+	_, changed, err := old.Rewrap(sealed, []byte("camera:1"))
+	require.NoError(t, err)
+	require.False(t, changed)
+	plain, err := both.Unseal(sealed, []byte("camera:1"))
+	require.NoError(t, err)
+	require.Equal(t, "parole", string(plain))
+	_, err = alone.Unseal(sealed, []byte("camera:1"))
+	require.Equal(t, lieciba.CodeUnavailable, lieciba.CodeOf(err))
+
+	fresh, changed, err := both.Rewrap(sealed, []byte("camera:1"))
+	require.NoError(t, err)
+	require.True(t, changed)
+	require.Equal(t, sealed[len(sealed)-34:], fresh[len(fresh)-34:], "the text was not sealed anew")
+	plain, err = alone.Unseal(fresh, []byte("camera:1"))
+	require.NoError(t, err)
+	require.Equal(t, "parole", string(plain))
+	_, err = old.Unseal(fresh, []byte("camera:1"))
+	require.Equal(t, lieciba.CodeUnavailable, lieciba.CodeOf(err))
+
+	_, _, err = both.Rewrap(sealed, []byte("camera:2"))
+	require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(err), "a rotation moves no secret to another owner")
+	broken := append([]byte(nil), sealed...)
+	broken[len(broken)-1] ^= 1
+	_, _, err = both.Rewrap(broken, []byte("camera:1"))
+	require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(err), "what was changed is not carried on")
+	_, err = secret.FromHex(a + " " + a)
+	require.ErrorContains(t, err, "twice")
+}
+
+// Two secrets of one master key share no data key: the parts of one do not fit
+// the other, also of one owner.
+func TestEachSecretHasItsOwnDataKey(t *testing.T) {
+	box := open(t, t.TempDir()+"/key")
+	one, two := box.Seal([]byte("one"), []byte("camera:1")), box.Seal([]byte("two"), []byte("camera:1"))
+	mixed := append(append([]byte(nil), one[:5+60]...), two[5+60:]...)
+	_, err := box.Unseal(mixed, []byte("camera:1"))
+	require.Equal(t, lieciba.CodeCorrupt, lieciba.CodeOf(err))
+}
+
+func TestKeyFileThroughARotation(t *testing.T) {
+	path := t.TempDir() + "/secret.key"
+	running := open(t, path) // a server that goes on while the file changes
+	sealed := running.Seal([]byte("parole"), nil)
+	old := running.Keys()[0]
+
+	next, added, err := secret.Prepare(path)
+	require.NoError(t, err)
+	require.True(t, added)
+	again, added, err := secret.Prepare(path)
+	require.NoError(t, err)
+	require.False(t, added)
+	require.Equal(t, next, again)
+	require.Equal(t, []secret.KeyID{old, next}, open(t, path).Keys(), "it opens and does not seal yet")
+	id, _, err := secret.KeyOf(running.Seal(nil, nil))
+	require.NoError(t, err)
+	require.Equal(t, old, id)
+
+	first, added, err := secret.Promote(path)
+	require.NoError(t, err)
+	require.True(t, added)
+	require.Equal(t, next, first, "the one that waited, which other nodes have by now")
+	first, added, err = secret.Promote(path)
+	require.NoError(t, err)
+	require.False(t, added, "a rotation under way goes on with its key")
+	require.Equal(t, next, first)
+	id, _, err = secret.KeyOf(running.Seal(nil, nil))
+	require.NoError(t, err)
+	require.Equal(t, next, id, "the running server reads the file again")
+
+	_, err = secret.Retire(path, secret.KeyID{1, 2, 3, 4})
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err))
+	require.Len(t, open(t, path).Keys(), 2)
+	retired, err := secret.Retire(path, next)
+	require.NoError(t, err)
+	require.Equal(t, []string{path + ".retired-" + old.String()}, retired)
+	require.Equal(t, []secret.KeyID{next}, open(t, path).Keys())
+	plain, err := open(t, retired[0]).Unseal(sealed, nil)
+	require.NoError(t, err, "the old key is kept for old backups")
+	require.Equal(t, "parole", string(plain))
+	retired, err = secret.Retire(path, next)
+	require.NoError(t, err)
+	require.Empty(t, retired)
+
+	fresh, added, err := secret.Promote(path)
+	require.NoError(t, err)
+	require.True(t, added)
+	require.NotEqual(t, next, fresh)
+}
+
+// A server finds a key that another process has put into the file since, and
+// keeps the ones it has when the file cannot be read.
+func TestRunningBoxFindsNewKeys(t *testing.T) {
+	path := t.TempDir() + "/secret.key"
+	running := open(t, path)
+	sealed := running.Seal([]byte("one"), nil)
+	_, _, err := secret.Promote(path)
+	require.NoError(t, err)
+	fresh := open(t, path).Seal([]byte("two"), nil)
+	plain, err := running.Unseal(fresh, nil)
+	require.NoError(t, err)
+	require.Equal(t, "two", string(plain))
+	require.NoError(t, os.WriteFile(path, []byte("half"), 0o600))
+	for _, s := range [][]byte{sealed, fresh, running.Seal([]byte("three"), nil)} {
+		_, err := running.Unseal(s, nil)
+		require.NoError(t, err)
+	}
+	_, err = secret.Load(t.TempDir() + "/none")
+	require.Equal(t, lieciba.CodeNotFound, lieciba.CodeOf(err))
+	_, err = secret.FromHex("next " + strings.Repeat("a1", 32))
+	require.Error(t, err, "no key that seals")
 }
