@@ -358,9 +358,8 @@ func (w *Writer) rollback() (time.Time, error) {
 }
 
 // lastEnd decides To and the DTS at which the last sample ends in the file, so
-// that the video's durations sum up to To − From.
+// that the video's durations sum up to To − From, unless a picture lies behind To by its PTS.
 func (w *Writer) lastEnd(end time.Time) (time.Time, int64, error) {
-	last := w.video[len(w.video)-1].DTS
 	if end.IsZero() {
 		d := loneFrame
 		if w.videoTicks > 0 {
@@ -371,7 +370,17 @@ func (w *Writer) lastEnd(end time.Time) (time.Time, int64, error) {
 		return end, 0, lieciba.Invalid("end", "the segment cannot end at %s: its last frame is of %s", end, w.tail.time)
 	}
 	dts := w.origin.dts + toTicks(end.Sub(w.origin.from), lieciba.VideoClockRate)
-	return end, max(dts, last+1), nil
+	return end, w.fit(max(dts, w.tail.pts-w.head.delay+1)), nil
+}
+
+// fit pulls decoding times that reach over the segment's end back before it:
+// they only order the frames, and of streams with B-frames they are guessed.
+func (w *Writer) fit(end int64) int64 {
+	end = max(end, w.video[0].DTS+int64(len(w.video)))
+	for i, dts := len(w.video)-1, end-1; w.video[i].DTS > dts; i, dts = i-1, dts-1 {
+		w.video[i].DTS = dts
+	}
+	return end
 }
 
 // Abort closes and removes the file, whatever it holds. A second call, or one

@@ -185,14 +185,7 @@ func TestRunIsExact(t *testing.T) {
 	segments = append(segments, r)
 	require.Len(t, segments, 3)
 	for i, r := range segments {
-		var ticks int64
-		_, _, frags := readBoxes(t, r.Path)
-		for _, f := range frags {
-			for _, x := range f.Moof.Traf.Trun.Samples {
-				ticks += int64(x.Dur)
-			}
-		}
-		require.Equal(t, toTicks(r.To.Sub(r.From), lieciba.VideoClockRate), ticks)
+		require.Equal(t, toTicks(r.To.Sub(r.From), lieciba.VideoClockRate), ticksOf(t, r))
 		if i > 0 {
 			require.Equal(t, segments[i-1].To, r.From)
 		}
@@ -208,6 +201,47 @@ func TestRunIsExact(t *testing.T) {
 			require.WithinDuration(t, want[i].Time, got[i].Time, 500*time.Microsecond)
 		}
 	}
+}
+
+// TestGuessedDecodingTimesEndWithTheSegment: of B-frames that an extractor could
+// not place, while the time model pulls a late start back by 500 ppm.
+func TestGuessedDecodingTimesEndWithTheSegment(t *testing.T) {
+	show := []int64{0, 3, 1, 2, 6, 4, 5, 9, 7, 8}                                       // in decode order
+	guess := []int64{-7200, -3600, -3599, 7200, 7201, 7202, 18000, 18001, 18002, 28800} // as of x265
+	for _, ppm := range []int64{-500, 0, 500} {
+		bend := func(d time.Duration) time.Time {
+			return start.Add(d + d*time.Duration(ppm)/1_000_000).Truncate(time.Microsecond)
+		}
+		w := create(t, plainFormat(false))
+		var want []lieciba.Frame
+		for n := range show {
+			f := picture(n, len(show))
+			f.PTS, f.DTS, f.Time = show[n]*3600, guess[n], bend(time.Duration(show[n])*40*time.Millisecond)
+			want = append(want, f)
+		}
+		feed(t, w, want...)
+		r, err := w.Close(bend(400 * time.Millisecond))
+		require.NoError(t, err)
+		_, got := readBack(t, r)
+		for i := range want {
+			require.Equal(t, want[i].PTS, got[i].PTS)
+			require.LessOrEqual(t, got[i].DTS, want[i].DTS)
+			require.True(t, i == 0 || got[i].DTS > got[i-1].DTS)
+		}
+		require.Equal(t, toTicks(r.To.Sub(r.From), lieciba.VideoClockRate), ticksOf(t, r))
+	}
+}
+
+// ticksOf sums up the durations of a file's pictures.
+func ticksOf(t *testing.T, r Result) (ticks int64) {
+	t.Helper()
+	_, _, frags := readBoxes(t, r.Path)
+	for _, f := range frags {
+		for _, x := range f.Moof.Traf.Trun.Samples {
+			ticks += int64(x.Dur)
+		}
+	}
+	return ticks
 }
 
 func create(t testing.TB, f lieciba.StreamFormat) *Writer {
