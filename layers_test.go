@@ -67,6 +67,9 @@ var onlyHere = map[string][]string{
 	"golang.org/x/mod/":                {"lieciba/storage/evidence", "lieciba/storage/storagetest"},
 	"filippo.io/age":                   {"lieciba/storage/evidence", "lieciba/storage/export"},
 	"github.com/digitorus/timestamp":   {"lieciba/storage/evidence"},
+	"github.com/coreos/go-oidc/":       {"lieciba/api/oidc"},
+	"golang.org/x/oauth2":              {"lieciba/api/oidc"},
+	"github.com/go-webauthn/":          {"lieciba/api/passkey"},
 }
 
 type goPackage struct {

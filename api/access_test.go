@@ -104,6 +104,18 @@ type accessTable struct {
 	id func(k *walk, name string, p place, role lieciba.Role) (string, bool)
 	// body is a good JSON body; false: not of this topic.
 	body func(k *walk, name string, p place) (any, bool)
+	// refused is what an open route answers everybody whose request is not good here.
+	refused map[string][]int
+}
+
+// refusedTo returns the statuses by which an open route refuses everybody here.
+func refusedTo(name string) []int {
+	for _, topic := range topics {
+		if codes := topic.refused[name]; codes != nil {
+			return codes
+		}
+	}
+	return nil
 }
 
 // topics are filled by the test files of the topics.
@@ -199,6 +211,9 @@ func (k *walk) body(name string, p place) (body any, contentType string) {
 			continue
 		}
 		if body, ok := topic.body(k, name, p); ok {
+			if f, ok := body.(form); ok {
+				return string(f), "application/x-www-form-urlencoded"
+			}
 			return body, ""
 		}
 	}
@@ -224,8 +239,6 @@ func (k *walk) body(name string, p place) (body any, contentType string) {
 		return map[string]any{"room": k.w.room(p.site.ID, "r"+fresh).Code, "minutes": 5}, ""
 	case "PUT /v1/exam-sessions/:id":
 		return map[string]any{"source_version": 1, "room": p.room.Code, "starts_at": "2026-11-19T09:00:00+02:00", "ends_at": "2026-11-19T10:00:00+02:00"}, ""
-	case "POST /v1/users":
-		return map[string]any{"login": "u" + fresh, "name": "N", "roles": []string{"security"}, "password": "a long enough one"}, ""
 	case "PATCH /v1/users/:id":
 		return map[string]any{"name": "N"}, ""
 	case "POST /v1/exam-sessions/:id/exports":
@@ -284,6 +297,8 @@ func (k *walk) nobody(t *testing.T, name string, r route, cell string) {
 		switch {
 		case name == "POST /v1/sign-in":
 			require.Equal(t, 401, a.status) // the wrong password
+		case refusedTo(name) != nil:
+			require.Contains(t, refusedTo(name), a.status)
 		case cell == "open":
 			require.Equal(t, 200, a.status)
 		default:
@@ -299,6 +314,10 @@ func (k *walk) try(t *testing.T, name string, r route, role lieciba.Role, cell s
 	ok := func(a answer, where string) {
 		if name == "POST /v1/sign-in" {
 			require.Contains(t, []int{401, 429}, a.status)
+			return
+		}
+		if codes := refusedTo(name); codes != nil {
+			require.Contains(t, codes, a.status, name)
 			return
 		}
 		require.True(t, a.status >= 200 && a.status < 300, "%s by %s at %s site: %d %s", name, role, where, a.status, a.body)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"lieciba"
 	"lieciba/api/password"
@@ -19,11 +18,15 @@ type userView struct {
 	Disabled  bool             `json:"disabled"`
 	CreatedAt stamp            `json:"created_at"`
 	Password  string           `json:"password,omitempty"` // made up by the server, shown once
+
+	Local      bool   `json:"local"`       // signs in with a password
+	Issuer     string `json:"issuer"`      // of the provider; empty for a local account
+	MustChange bool   `json:"must_change"` // the password was set by another
 }
 
 func viewUser(u lieciba.User, madeUp string) userView {
 	return userView{ID: u.ID, Login: u.Login, Name: u.Name, Roles: orEmpty(u.Roles), SiteIDs: orEmpty(u.SiteIDs),
-		Disabled: u.Disabled, CreatedAt: stamp(u.CreatedAt), Password: madeUp}
+		Disabled: u.Disabled, CreatedAt: stamp(u.CreatedAt), Password: madeUp, Local: u.Local(), Issuer: u.Issuer, MustChange: u.MustChange}
 }
 
 func userTarget(u lieciba.User) target { return target{what: "user", id: string(u.ID)} }
@@ -40,14 +43,23 @@ func (s *Server) listUsers(c *call) error {
 	return c.ok(out)
 }
 
-// checkRoles refuses unknown and repeated roles, and none at all.
-func checkRoles(roles []lieciba.Role) error {
+// peoplesRoles are the roles of persons; the others are machines'.
+var peoplesRoles = []lieciba.Role{lieciba.RoleSupervisor, lieciba.RoleReviewer, lieciba.RoleApprover, lieciba.RoleSecurity, lieciba.RoleAdmin}
+
+// checkRoles refuses unknown and repeated roles, those of machines, and none at all.
+func checkRoles(roles []lieciba.Role) error { return checkRolesOf(roles, peoplesRoles) }
+
+// checkRolesOf is checkRoles for other roles than people's.
+func checkRolesOf(roles, allowed []lieciba.Role) error {
 	if len(roles) == 0 {
-		return lieciba.Invalid("roles", "name at least one of %v", lieciba.Roles())
+		return lieciba.Invalid("roles", "name at least one of %v", allowed)
 	}
 	for i, r := range roles {
 		if _, err := lieciba.ParseRole("roles", string(r)); err != nil {
 			return err
+		}
+		if !slices.Contains(allowed, r) {
+			return lieciba.Invalid("roles", "%q cannot be given here: use one of %v", r, allowed)
 		}
 		if slices.Contains(roles[:i], r) {
 			return lieciba.Invalid("roles", "%q is named twice", r)
@@ -88,12 +100,12 @@ func (s *Server) makePassword(c *call, given string) (hash, madeUp string, err e
 	return hash, madeUp, err
 }
 
+// newUser is a local account. It has no roles: those are asked for and approved
+// by another person (lieciba.RequestRoles).
 type newUser struct {
-	Login    string           `json:"login"`
-	Name     string           `json:"name"`
-	Roles    []lieciba.Role   `json:"roles"`
-	SiteIDs  []lieciba.SiteID `json:"site_ids"`
-	Password *string          `json:"password"`
+	Login    string  `json:"login"`
+	Name     string  `json:"name"`
+	Password *string `json:"password"`
 }
 
 func (in newUser) check() error {
@@ -108,10 +120,7 @@ func (in newUser) check() error {
 			return err
 		}
 	}
-	if err := checkText("name", in.Name); err != nil {
-		return err
-	}
-	return checkRoles(in.Roles)
+	return checkText("name", in.Name)
 }
 
 func (s *Server) createUser(c *call) error {
@@ -120,9 +129,6 @@ func (s *Server) createUser(c *call) error {
 		return err
 	}
 	if err := in.check(); err != nil {
-		return err
-	}
-	if err := s.checkSites(c.ctx(), in.SiteIDs); err != nil {
 		return err
 	}
 	var given string
@@ -134,8 +140,8 @@ func (s *Server) createUser(c *call) error {
 		return err
 	}
 	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](c.now), Login: in.Login, Name: in.Name, PasswordHash: hash,
-		Roles: in.Roles, SiteIDs: in.SiteIDs, CreatedAt: lieciba.Micro(c.now)}
-	if err := c.act(lieciba.ActManageUsers, userTarget(u), "user created with "+rolesText(u.Roles),
+		MustChange: true, CreatedAt: lieciba.Micro(c.now)}
+	if err := c.act(lieciba.ActManageUsers, userTarget(u), "user created without roles",
 		func(ctx context.Context) error { return s.cfg.Catalog.PutUser(ctx, u) }); err != nil {
 		return err
 	}
@@ -151,27 +157,22 @@ func rolesText(roles []lieciba.Role) string {
 }
 
 type userChange struct {
-	Name        *string           `json:"name"`
-	Roles       *[]lieciba.Role   `json:"roles"`
-	SiteIDs     *[]lieciba.SiteID `json:"site_ids"`
-	Disabled    *bool             `json:"disabled"`
-	Password    *string           `json:"password"`
-	NewPassword bool              `json:"new_password"`
+	Name        *string `json:"name"`
+	Disabled    *bool   `json:"disabled"`
+	Password    *string `json:"password"`
+	NewPassword bool    `json:"new_password"`
 }
 
 // check judges a change on its own and as one of the caller's own account.
 func (in userChange) check(self bool) error {
-	own := func(field string) error {
-		return &lieciba.Error{Code: lieciba.CodeForbidden, Field: field,
-			Message: "nobody changes their own " + field + ": ask another administrator"}
+	own := func(field, cure string) error {
+		return &lieciba.Error{Code: lieciba.CodeForbidden, Field: field, Message: "nobody changes their own " + field + " here: " + cure}
 	}
 	switch {
-	case self && in.Roles != nil:
-		return own("roles")
-	case self && in.SiteIDs != nil:
-		return own("site_ids")
 	case self && in.Disabled != nil:
-		return own("disabled")
+		return own("disabled", "ask another administrator")
+	case self && (in.Password != nil || in.NewPassword):
+		return own("password", "use the page of your account")
 	case in.Password != nil && in.NewPassword:
 		return lieciba.Invalid("new_password", "send either password or new_password")
 	}
@@ -181,12 +182,7 @@ func (in userChange) check(self bool) error {
 		}
 	}
 	if in.Password != nil {
-		if err := password.Check(*in.Password); err != nil {
-			return err
-		}
-	}
-	if in.Roles != nil {
-		return checkRoles(*in.Roles)
+		return password.Check(*in.Password)
 	}
 	return nil
 }
@@ -197,14 +193,6 @@ func (in userChange) apply(u *lieciba.User) []string {
 	if in.Name != nil {
 		u.Name = *in.Name
 		changed = append(changed, "name")
-	}
-	if in.Roles != nil {
-		u.Roles = *in.Roles
-		changed = append(changed, rolesText(u.Roles))
-	}
-	if in.SiteIDs != nil {
-		u.SiteIDs = *in.SiteIDs
-		changed = append(changed, "sites")
 	}
 	if in.Disabled != nil {
 		u.Disabled = *in.Disabled
@@ -232,13 +220,11 @@ func (s *Server) changeUser(c *call) error {
 		}
 		return err
 	}
-	if in.SiteIDs != nil {
-		if err := s.checkSites(c.ctx(), *in.SiteIDs); err != nil {
-			return err
-		}
-	}
 	var hash, madeUp string
 	if in.Password != nil || in.NewPassword {
+		if u.Issuer != "" {
+			return &lieciba.Error{Code: lieciba.CodeConflict, Field: "password", Message: "this account signs in with the provider: its password is changed there"}
+		}
 		var given string
 		if in.Password != nil {
 			given = *in.Password
@@ -257,8 +243,6 @@ func (s *Server) changeUser(c *call) error {
 // storeUserChange changes the user as they are by now and ends their sign-ins.
 // An empty hash keeps the password.
 func (s *Server) storeUserChange(c *call, id lieciba.UserID, in userChange, hash string) (u lieciba.User, err error) {
-	s.signIns.Lock()
-	defer s.signIns.Unlock()
 	e := c.entry(string(lieciba.ActManageUsers), target{what: "user", id: string(id)})
 	err = c.record(&e, func(ctx context.Context) error {
 		if u, err = s.cfg.Catalog.User(ctx, id); err != nil {
@@ -266,7 +250,7 @@ func (s *Server) storeUserChange(c *call, id lieciba.UserID, in userChange, hash
 		}
 		changed := in.apply(&u)
 		if hash != "" {
-			u.PasswordHash = hash
+			u.PasswordHash, u.MustChange = hash, true
 			changed = append(changed, "password")
 		}
 		e.Detail = "changed: " + strings.Join(changed, "; ")
@@ -278,106 +262,37 @@ func (s *Server) storeUserChange(c *call, id lieciba.UserID, in userChange, hash
 	return u, err
 }
 
-type tokenView struct {
-	ID        lieciba.TokenID  `json:"id"`
-	Name      string           `json:"name"`
-	Roles     []lieciba.Role   `json:"roles"`
-	SiteIDs   []lieciba.SiteID `json:"site_ids"`
-	CreatedAt stamp            `json:"created_at"`
-	ExpiresAt stamp            `json:"expires_at"`
-	RevokedAt *stamp           `json:"revoked_at"`
-	Token     string           `json:"token,omitempty"` // shown once
-}
-
-func viewToken(t lieciba.ClientToken, plain string) tokenView {
-	return tokenView{ID: t.ID, Name: t.Name, Roles: orEmpty(t.Roles), SiteIDs: orEmpty(t.SiteIDs), CreatedAt: stamp(t.CreatedAt),
-		ExpiresAt: stamp(t.ExpiresAt), RevokedAt: optionalStamp(t.RevokedAt), Token: plain}
-}
-
-func (s *Server) listClientTokens(c *call) error {
-	all, err := s.cfg.Catalog.ListClientTokens(c.ctx())
+// setRoles gives an account exactly these roles and sites and ends its sign-ins.
+// It runs inside of the transaction of an approved request; the caller reviews
+// the views after it. CodeConflict for an account whose provider's groups say
+// what it may do.
+func (s *Server) setRoles(ctx context.Context, id lieciba.UserID, roles []lieciba.Role, sites []lieciba.SiteID) error {
+	u, err := s.changeableRoles(ctx, id, roles, sites)
 	if err != nil {
 		return err
 	}
-	out := items[tokenView]{Items: []tokenView{}}
-	for _, t := range all {
-		out.Items = append(out.Items, viewToken(t, ""))
-	}
-	return c.ok(out)
-}
-
-type newClientToken struct {
-	Name    string           `json:"name"`
-	Roles   []lieciba.Role   `json:"roles"`
-	SiteIDs []lieciba.SiteID `json:"site_ids"`
-	Days    *int             `json:"days"`
-}
-
-func (s *Server) createClientToken(c *call) error {
-	var in newClientToken
-	if err := c.read(&in); err != nil {
+	u.Roles, u.SiteIDs = roles, sites
+	if err := s.cfg.Catalog.PutUser(ctx, u); err != nil {
 		return err
 	}
-	if !lieciba.ValidCode(in.Name) {
-		return lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
-	}
-	if in.Name == lieciba.SourceAdHoc {
-		return lieciba.Invalid("name", "%q is kept for sessions that are started by hand", in.Name)
-	}
-	if err := checkRoles(in.Roles); err != nil {
-		return err
-	}
-	if err := s.checkSites(c.ctx(), in.SiteIDs); err != nil {
-		return err
-	}
-	days := 365
-	if in.Days != nil {
-		if days = *in.Days; days < 1 || days > 730 {
-			return lieciba.Invalid("days", "must be 1 to 730")
-		}
-	}
-	plain, t := NewClientToken(in.Name, in.Roles, in.SiteIDs, c.now, time.Duration(days)*24*time.Hour)
-	detail := "token " + t.Name + " created with " + rolesText(t.Roles)
-	if err := c.act(lieciba.ActManageUsers, target{what: "client_token", id: string(t.ID)}, detail,
-		func(ctx context.Context) error { return s.cfg.Catalog.PutClientToken(ctx, t) }); err != nil {
-		return err
-	}
-	return c.created(viewToken(t, plain))
+	return s.cfg.Catalog.DeleteSignIns(ctx, id, s.cfg.Now())
 }
 
-// NewClientToken makes a bearer token and what the catalogue keeps of it. plain
-// is the only copy of its value.
-func NewClientToken(name string, roles []lieciba.Role, sites []lieciba.SiteID, now time.Time, lasts time.Duration) (plain string, t lieciba.ClientToken) {
-	plain, hash := newSecret(tokenPrefix)
-	return plain, lieciba.ClientToken{ID: lieciba.NewID[lieciba.TokenID](now), Name: name, TokenHash: hash,
-		Roles: roles, SiteIDs: sites, CreatedAt: lieciba.Micro(now), ExpiresAt: lieciba.Micro(now.Add(lasts))}
-}
-
-func (s *Server) revokeClientToken(c *call) error {
-	id, err := lieciba.ParseID[lieciba.TokenID]("id", c.gin.Param("id"))
+// changeableRoles returns the account if its roles may become these: what is
+// asked for is checked by it when it is asked, and again when it is done. No
+// roles at all take away every right.
+func (s *Server) changeableRoles(ctx context.Context, id lieciba.UserID, roles []lieciba.Role, sites []lieciba.SiteID) (lieciba.User, error) {
+	u, err := s.cfg.Catalog.User(ctx, id)
 	if err != nil {
-		return err
+		return u, inBody(err, "user_id", "no account has this ID")
 	}
-	e := c.entry(string(lieciba.ActManageUsers), target{what: "client_token", id: string(id)})
-	if err := c.record(&e, func(ctx context.Context) error {
-		all, err := s.cfg.Catalog.ListClientTokens(ctx)
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(all, func(t lieciba.ClientToken) bool { return t.ID == id })
-		if i < 0 {
-			return notFound("client token")
-		}
-		t := all[i]
-		e.Detail = "token " + t.Name + " revoked"
-		if !t.RevokedAt.IsZero() {
-			return nil
-		}
-		t.RevokedAt = lieciba.Micro(c.now)
-		return s.cfg.Catalog.PutClientToken(ctx, t)
-	}); err != nil {
-		return err
+	if u.Issuer != "" {
+		return u, &lieciba.Error{Code: lieciba.CodeConflict, Field: "user_id", Message: "the groups of the provider say what this account may do: change them there"}
 	}
-	s.reviewViews(c.ctx())
-	return c.noContent()
+	if len(roles) > 0 {
+		if err := checkRoles(roles); err != nil {
+			return u, err
+		}
+	}
+	return u, s.checkSites(ctx, sites)
 }

@@ -36,7 +36,7 @@ type call struct {
 	caller    context.Context // ends when the caller hangs up
 	cause     error           // of a refusal, for the log
 
-	credential [32]byte // hash of the token or the cookie that who was found by
+	credential credential // that who was found by
 }
 
 // ctx bounds the work on the request. Of a change it outlives the caller.

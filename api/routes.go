@@ -16,7 +16,7 @@ type route struct {
 // routes is the whole of what the server answers, the pages apart. Nothing else
 // registers a handler.
 func (s *Server) routes() []route {
-	return slices.Concat(s.recordingRoutes(), s.evidenceRoutes(), s.examRoutes(), s.contractRoutes())
+	return slices.Concat(s.peopleRoutes(), s.recordingRoutes(), s.evidenceRoutes(), s.examRoutes(), s.contractRoutes())
 }
 
 const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
@@ -27,9 +27,6 @@ func (s *Server) recordingRoutes() []route {
 		{get, "/readyz", public("tells ok or not ok; details only to who is signed in", s.readyz)},
 		{get, "/metrics", somewhere(lieciba.ActReadMetrics, s.metrics)},
 
-		{post, "/v1/sign-in", public("this is how one signs in", s.signIn)},
-		{post, "/v1/sign-out", signedIn(s.signOut)},
-		{get, "/v1/me", signedIn(s.me)},
 		{get, "/v1/system", signedIn(s.system)},
 		{get, "/v1/openapi.yaml", signedIn(s.openapi)},
 
@@ -60,12 +57,6 @@ func (s *Server) recordingRoutes() []route {
 		{del, "/v1/playbacks/:id", owned("playback", s.cfg.Player.Owner, s.hangUpPlayback)},
 		{get, "/v1/segments/:id/content", at(lieciba.ActWatchArchive, s.segmentByID, s.segmentContent).boundsItself()},
 
-		{get, "/v1/users", somewhere(lieciba.ActManageUsers, s.listUsers)},
-		{post, "/v1/users", somewhere(lieciba.ActManageUsers, s.createUser)},
-		{patch, "/v1/users/:id", somewhere(lieciba.ActManageUsers, s.changeUser)},
-		{get, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.listClientTokens)},
-		{post, "/v1/client-tokens", somewhere(lieciba.ActManageUsers, s.createClientToken)},
-		{del, "/v1/client-tokens/:id", somewhere(lieciba.ActManageUsers, s.revokeClientToken)},
 		{get, "/v1/audit", somewhere(lieciba.ActReadAudit, s.readAudit)},
 	}
 }

@@ -24,7 +24,8 @@ type Server struct {
 	throttle    *throttle
 	rates       rates
 	passwords   passwordWork
-	signIns     sync.Mutex // a touched sign-in must not come back after its end
+	rotated     rotations  // cookie values that still work for a moment
+	used        once       // what is good once: sign-ins under way, logout tokens
 	cameraEdits sync.Mutex // read, change, write of one camera row
 	discoveries *discoveries
 	viewings    viewings

@@ -2,150 +2,31 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"lieciba"
 	"lieciba/api/password"
 )
 
-// cookieName is the name of the session cookie.
-const cookieName = "lieciba_session"
-
-// tokenPrefix marks a client token, so that a leaked one is found by search tools.
-const tokenPrefix = "lct_"
-
-// touchEvery bounds how often a sign-in's last use is written.
-const touchEvery = time.Minute
-
-// newSecret makes 256 random bits in URL-safe text, and their SHA-256.
-func newSecret(prefix string) (plain string, hash [32]byte) {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // documented never to fail
-	plain = prefix + base64.RawURLEncoding.EncodeToString(b)
-	return plain, sha256.Sum256([]byte(plain))
+type signInWays struct {
+	Password bool       `json:"password"`
+	Passkey  bool       `json:"passkey"`
+	OIDC     *oidcNamed `json:"oidc"`
 }
 
-func errSignInNeeded() error {
-	return lieciba.Errorf(lieciba.CodeUnauthenticated, "sign in first")
+type oidcNamed struct {
+	Name string `json:"name"`
 }
 
-// authenticate finds out who asks: a bearer token, else the cookie.
-func (c *call) authenticate() error {
-	if h := c.gin.GetHeader("Authorization"); h != "" {
-		scheme, token, _ := strings.Cut(h, " ")
-		if !strings.EqualFold(scheme, "Bearer") || len(token) < 16 || len(token) > 256 {
-			return lieciba.Errorf(lieciba.CodeUnauthenticated, "send Authorization: Bearer with a client token")
-		}
-		return c.authenticateToken(token)
+// waysToSignIn tells the page what to offer.
+func (s *Server) waysToSignIn(c *call) error {
+	v := signInWays{Password: true, Passkey: s.cfg.Passkeys != nil}
+	if s.cfg.Provider != nil {
+		v.OIDC = &oidcNamed{s.cfg.Provider.Name()}
 	}
-	cookie, err := c.gin.Request.Cookie(cookieName)
-	if err != nil || len(cookie.Value) != base64.RawURLEncoding.EncodedLen(32) {
-		return errSignInNeeded()
-	}
-	return c.authenticateCookie(sha256.Sum256([]byte(cookie.Value)))
-}
-
-func (c *call) authenticateToken(token string) error {
-	var err error
-	c.credential = sha256.Sum256([]byte(token))
-	c.who, err = c.server.principalOfToken(c.ctx(), c.credential, c.now)
-	return err
-}
-
-// principalOfToken finds a machine; CodeUnauthenticated if its token is not good now.
-func (s *Server) principalOfToken(ctx context.Context, hash [32]byte, now time.Time) (lieciba.Principal, error) {
-	var none lieciba.Principal
-	t, err := s.cfg.Catalog.ClientToken(ctx, hash)
-	switch {
-	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
-		return none, lieciba.Errorf(lieciba.CodeUnauthenticated, "this token is not known")
-	case err != nil:
-		return none, err
-	case !t.RevokedAt.IsZero():
-		return none, lieciba.Errorf(lieciba.CodeUnauthenticated, "this token was revoked")
-	case !now.Before(t.ExpiresAt):
-		return none, lieciba.Errorf(lieciba.CodeUnauthenticated, "this token has expired: ask for a new one")
-	}
-	return lieciba.Principal{ID: string(t.ID), Name: t.Name, Machine: true, Roles: t.Roles, SiteIDs: t.SiteIDs}, nil
-}
-
-func (c *call) authenticateCookie(hash [32]byte) error {
-	who, in, u, err := c.server.principalOfSignIn(c.ctx(), hash, c.now)
-	if err == nil && c.now.Sub(in.SeenAt) >= c.server.cfg.IdleTimeout {
-		err = errSignInEnded()
-	}
-	if errors.Is(err, errOver) {
-		if err := c.server.endSignIn(c.ctx(), hash); err != nil {
-			return err
-		}
-	}
-	if err != nil {
-		return err
-	}
-	c.credential, c.signIn, c.user, c.who = hash, &in, &u, who
-	if c.now.Sub(in.SeenAt) >= touchEvery {
-		return c.touch(hash)
-	}
-	return nil
-}
-
-// errOver marks a sign-in that has ended and whose row is still there.
-var errOver = errors.New("over")
-
-func errSignInEnded() error {
-	return lieciba.Wrap(errOver, lieciba.CodeUnauthenticated, "your sign-in has ended: sign in again")
-}
-
-// principalOfSignIn finds a person; CodeUnauthenticated if the sign-in has ended
-// or the account is closed. How long it may idle is the caller's to judge.
-func (s *Server) principalOfSignIn(ctx context.Context, hash [32]byte, now time.Time) (who lieciba.Principal, in lieciba.SignIn, u lieciba.User, err error) {
-	in, err = s.cfg.Catalog.SignIn(ctx, hash)
-	switch {
-	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
-		return who, in, u, errSignInNeeded()
-	case err != nil:
-		return who, in, u, err
-	case !now.Before(in.ExpiresAt):
-		return who, in, u, errSignInEnded()
-	}
-	u, err = s.cfg.Catalog.User(ctx, in.UserID)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && u.Disabled {
-		return who, in, u, errSignInNeeded()
-	}
-	return principalOf(u), in, u, err
-}
-
-// touch notes the use of a sign-in. It reads the row again under the lock, so
-// that one that was ended meanwhile does not come back.
-func (c *call) touch(hash [32]byte) error {
-	s := c.server
-	s.signIns.Lock()
-	defer s.signIns.Unlock()
-	in, err := s.cfg.Catalog.SignIn(c.ctx(), hash)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
-		return errSignInNeeded()
-	}
-	if err != nil {
-		return err
-	}
-	in.SeenAt = lieciba.Micro(c.now)
-	return s.cfg.Catalog.PutSignIn(c.ctx(), in)
-}
-
-func (s *Server) endSignIn(ctx context.Context, hash [32]byte) error {
-	s.signIns.Lock()
-	defer s.signIns.Unlock()
-	return s.cfg.Catalog.DeleteSignIn(ctx, hash)
-}
-
-func principalOf(u lieciba.User) lieciba.Principal {
-	return lieciba.Principal{ID: string(u.ID), Name: u.Login, Roles: u.Roles, SiteIDs: u.SiteIDs}
+	return c.ok(v)
 }
 
 type signInRequest struct {
@@ -164,31 +45,44 @@ func (s *Server) signIn(c *call) error {
 	if err := c.read(&r); err != nil {
 		return err
 	}
-	if len(r.Password) > password.MaxBytes {
-		return lieciba.Invalid("password", "must have at most %d bytes", password.MaxBytes)
-	}
 	login := strings.ToLower(strings.TrimSpace(r.Login))
 	if !lieciba.ValidCode(login) {
 		return errWrongPassword()
 	}
-	if err := c.admitPassword(); err != nil {
-		return err
-	}
-	attempt, err := s.throttle.begin(login, c.address(), c.now)
+	u, err := c.judgePassword(login, r.Password, c.auditSignInRefused)
 	if err != nil {
 		return err
 	}
-	u, good, err := s.checkPassword(c, login, r.Password)
+	return c.startSignIn(u, lieciba.SignInPassword)
+}
+
+// judgePassword returns the account that a password opens. Guessing is slowed
+// down; refused records a wrong one.
+func (c *call) judgePassword(login, plain string, refused func(lieciba.User) error) (lieciba.User, error) {
+	if len(plain) > password.MaxBytes {
+		return lieciba.User{}, lieciba.Invalid("password", "must have at most %d bytes", password.MaxBytes)
+	}
+	device := c.device(login)
+	if device == "" { // a browser that the account knows is not slowed down for its network
+		if err := c.admitPassword(); err != nil {
+			return lieciba.User{}, err
+		}
+	}
+	attempt, err := c.server.throttle.begin(login, c.address(), device, c.now)
+	if err != nil {
+		return lieciba.User{}, err
+	}
+	u, good, err := c.server.checkPassword(c, login, plain)
 	if err != nil {
 		attempt.undo() // it was not judged
-		return err
+		return u, err
 	}
 	if !good {
 		c.countWrongPassword()
-		return errors.Join(s.auditSignInRefused(c, u), errWrongPassword())
+		return u, errors.Join(refused(u), errWrongPassword())
 	}
 	attempt.succeed()
-	return s.startSignIn(c, u)
+	return u, nil
 }
 
 // checkPassword judges a login in the same time whether it exists or not. The
@@ -217,50 +111,89 @@ func (s *Server) checkPassword(c *call, login, plain string) (lieciba.User, bool
 
 // auditSignInRefused names the account only if it exists: people type passwords
 // into the login field.
-func (s *Server) auditSignInRefused(c *call, u lieciba.User) error {
+func (c *call) auditSignInRefused(u lieciba.User) error {
+	return c.auditSignIn(u, lieciba.CodeUnauthenticated, "")
+}
+
+// auditSignIn records a sign-in that did not come about.
+func (c *call) auditSignIn(u lieciba.User, outcome lieciba.Code, detail string) error {
 	c.who = lieciba.Principal{ID: string(u.ID), Name: u.Login}
 	if u.ID == "" {
 		c.who.Name = "unknown"
 	}
 	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
-	e.Outcome = string(lieciba.CodeUnauthenticated)
+	e.Outcome, e.Detail = string(outcome), detail
 	c.who = lieciba.Principal{}
 	return c.appendAudit(e)
 }
 
-// startSignIn gives out a fresh cookie and ends the sign-in that the request came with.
-func (s *Server) startSignIn(c *call, u lieciba.User) error {
-	c.user, c.who = &u, principalOf(u)
+// freshSignIn makes a sign-in of now; plain is the only copy of its cookie's value.
+func (c *call) freshSignIn(u lieciba.UserID, by lieciba.SignInMethod) (plain string, in lieciba.SignIn) {
 	plain, hash := newSecret("")
 	now := lieciba.Micro(c.now)
-	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](now), TokenHash: hash, UserID: u.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.cfg.SignInTimeout)}
-	old, noCookie := c.gin.Request.Cookie(cookieName)
-	s.signIns.Lock()
-	defer s.signIns.Unlock()
+	agent := strings.ToValidUTF8(c.gin.Request.UserAgent(), "")
+	return plain, lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](c.now), TokenHash: hash, UserID: u, Method: by,
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(c.server.cfg.SignInTimeout), FreshAt: now, FreshBy: by,
+		Address: c.address(), Agent: strings.ToValidUTF8(agent[:min(len(agent), 200)], "")}
+}
+
+// startSignIn gives out a fresh cookie and ends the sign-in that the request came with.
+func (c *call) startSignIn(u lieciba.User, by lieciba.SignInMethod) error {
+	plain, in := c.freshSignIn(u.ID, by)
+	err := c.storeSignIn(in, &u, func(ctx context.Context) error { return c.server.unchanged(ctx, u) })
+	if errors.Is(err, errAccountChanged) {
+		c.user = nil
+		return errors.Join(c.auditSignInRefused(u), errWrongPassword())
+	}
+	if err != nil {
+		return err
+	}
+	c.setCookie(sessionCookie, plain, 0, http.SameSiteStrictMode)
+	c.setDevice(u.ID)
+	return c.ok(meOf(c))
+}
+
+// storeSignIn begins a sign-in in the transaction of its audit entry, after
+// what first does, which may change u.
+func (c *call) storeSignIn(in lieciba.SignIn, u *lieciba.User, first func(context.Context) error) error {
+	s := c.server
+	c.user, c.signIn, c.who = u, &in, principalOf(*u, in.ID)
+	old, cookie := c.cookie(sessionCookie)
 	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
+	e.Detail = "by " + string(in.Method)
 	err := c.record(&e, func(ctx context.Context) error {
-		if err := s.unchanged(ctx, u); err != nil {
+		if err := first(ctx); err != nil {
 			return err
 		}
-		if noCookie == nil {
-			if err := s.cfg.Catalog.DeleteSignIn(ctx, sha256.Sum256([]byte(old.Value))); err != nil {
+		if cookie {
+			if err := s.cfg.Catalog.DeleteSignIn(ctx, hashOf(old)); err != nil {
 				return err
 			}
 		}
 		if err := s.cfg.Catalog.DeleteSignIns(ctx, "", c.now); err != nil { // those that expired, of anybody
 			return err
 		}
+		if err := s.raiseBreakGlass(ctx, in, *u); err != nil {
+			return err
+		}
 		return s.cfg.Catalog.PutSignIn(ctx, in)
 	})
-	if errors.Is(err, errAccountChanged) {
-		c.user = nil
-		return errors.Join(s.auditSignInRefused(c, u), errWrongPassword())
-	}
 	if err != nil {
-		return err
+		c.user, c.signIn, c.who = nil, nil, lieciba.Principal{}
 	}
-	s.setCookie(c, plain, 0)
-	return c.ok(meOf(c))
+	return err
+}
+
+// raiseBreakGlass tells security staff that a local account signed in although
+// people are to sign in with the provider.
+func (s *Server) raiseBreakGlass(ctx context.Context, in lieciba.SignIn, u lieciba.User) error {
+	if s.cfg.Provider == nil || in.Method == lieciba.SignInOIDC || s.cfg.Alarms == nil {
+		return nil
+	}
+	_, err := s.cfg.Alarms.RaiseAlarm(ctx, lieciba.Alarm{ID: lieciba.NewID[lieciba.AlarmID](in.CreatedAt), Kind: lieciba.AlarmBreakGlass,
+		Key: "sign_in:" + string(in.ID), Who: u.Login, WhoID: string(u.ID), At: in.CreatedAt, Count: 1,
+		Detail: "the local account " + u.Login + " signed in from " + in.Address + ", although people sign in with the provider"})
+	return err
 }
 
 // errAccountChanged marks an account that is not the one that was judged.
@@ -281,44 +214,52 @@ func (s *Server) unchanged(ctx context.Context, judged lieciba.User) error {
 	return nil
 }
 
-func (s *Server) setCookie(c *call, value string, maxAge int) {
-	http.SetCookie(c.gin.Writer, &http.Cookie{Name: cookieName, Value: value, Path: "/", MaxAge: maxAge,
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.overTLS(c.gin.Request)})
+type signedOutView struct {
+	Redirect string `json:"redirect"` // where the provider's own sign-in is ended
 }
 
+// signOut ends the sign-in; a person of the provider is sent there to end theirs too.
 func (s *Server) signOut(c *call) error {
 	if c.signIn != nil {
-		if err := s.recordSignOut(c); err != nil {
+		e := c.entry("sign_out", target{what: "user", id: c.who.ID})
+		if err := c.record(&e, func(ctx context.Context) error { return s.cfg.Catalog.EndSignIn(ctx, c.signIn.ID) }); err != nil {
 			return err
 		}
 		s.reviewViews(c.ctx())
 	}
-	s.setCookie(c, "", -1)
+	c.setCookie(sessionCookie, "", -1, http.SameSiteStrictMode)
+	if c.signIn != nil && c.signIn.Method == lieciba.SignInOIDC && s.cfg.Provider != nil {
+		if to := s.cfg.Provider.LogoutURL(c.ctx()); to != "" {
+			return c.ok(signedOutView{to})
+		}
+	}
 	return c.noContent()
 }
 
-func (s *Server) recordSignOut(c *call) error {
-	s.signIns.Lock()
-	defer s.signIns.Unlock()
-	e := c.entry("sign_out", target{what: "user", id: c.who.ID})
-	return c.record(&e, func(ctx context.Context) error { return s.cfg.Catalog.DeleteSignIn(ctx, c.signIn.TokenHash) })
-}
-
 type meView struct {
-	ID      string           `json:"id"`
-	Name    string           `json:"name"`
-	Login   string           `json:"login"`
-	Machine bool             `json:"machine"`
-	Roles   []lieciba.Role   `json:"roles"`
-	SiteIDs []lieciba.SiteID `json:"site_ids"`
-	Acts    []lieciba.Act    `json:"acts"`
+	ID         string                 `json:"id"`
+	Name       string                 `json:"name"`
+	Login      string                 `json:"login"`
+	Machine    bool                   `json:"machine"`
+	Roles      []lieciba.Role         `json:"roles"`
+	SiteIDs    []lieciba.SiteID       `json:"site_ids"`
+	Acts       []lieciba.Act          `json:"acts"`
+	MustChange bool                   `json:"must_change"`
+	Local      bool                   `json:"local"`    // has a password
+	ProveBy    []lieciba.SignInMethod `json:"prove_by"` // how this person may prove to be there, for approvals
+	SignIn     *signInView            `json:"sign_in"`  // null for a machine
 }
 
 func meOf(c *call) meView {
 	v := meView{ID: c.who.ID, Name: c.who.Name, Machine: c.who.Machine,
-		Roles: orEmpty(c.who.Roles), SiteIDs: orEmpty(c.who.SiteIDs), Acts: []lieciba.Act{}}
+		Roles: orEmpty(c.who.Roles), SiteIDs: orEmpty(c.who.SiteIDs), Acts: []lieciba.Act{}, ProveBy: []lieciba.SignInMethod{}}
 	if c.user != nil {
-		v.Name, v.Login = c.user.Name, c.user.Login
+		v.Name, v.Login, v.MustChange, v.Local = c.user.Name, c.user.Login, c.user.MustChange, c.user.Local()
+		v.ProveBy = c.server.proofsFor(*c.user)
+	}
+	if c.signIn != nil {
+		in := viewSignIn(*c.signIn, c.signIn.ID)
+		v.SignIn = &in
 	}
 	for _, a := range lieciba.Acts() {
 		if lieciba.AllowSomewhere(c.who, a) == nil {
@@ -329,3 +270,9 @@ func meOf(c *call) meView {
 }
 
 func (s *Server) me(c *call) error { return c.ok(meOf(c)) }
+
+// Alarms is told what security staff should look at (package storage). It is
+// called inside of the transaction of what it is about.
+type Alarms interface {
+	RaiseAlarm(ctx context.Context, a lieciba.Alarm) (raised bool, err error)
+}

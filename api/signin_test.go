@@ -48,18 +48,22 @@ func TestSignInAndOut(t *testing.T) {
 	u := w.user("anna", goodPassword, []lieciba.SiteID{w.own.site.ID}, lieciba.RoleSupervisor)
 	b := w.browser()
 	a := w.signIn(b, "Anna", goodPassword).want(200) // logins are lower case, people are not
+	in, err := w.catalog.SignIn(t.Context(), sha256.Sum256([]byte(cookieOf(t, a).Value)))
+	require.NoError(t, err, "only the SHA-256 is kept")
+	got := a.json()
+	require.Equal(t, string(in.ID), got["sign_in"].(map[string]any)["id"])
+	delete(got, "sign_in")
 	require.Equal(t, map[string]any{"id": string(u.ID), "name": "Name of anna", "login": "anna", "machine": false,
 		"roles": []any{"supervisor"}, "site_ids": []any{string(w.own.site.ID)},
 		"acts": []any{"view_sites", "view_cameras", "view_sessions", "start_session", "watch_live", "ask_grant", "view_requests",
-			"mark_incident", "run_part", "check_readiness", "confirm_cancel", "link_session"}}, a.json())
+			"mark_incident", "run_part", "check_readiness", "confirm_cancel", "link_session"},
+		"must_change": false, "local": true, "prove_by": []any{}}, got)
 	c := cookieOf(t, a)
 	require.Equal(t, "lieciba_session", c.Name)
 	require.True(t, c.HttpOnly)
 	require.Equal(t, http.SameSiteStrictMode, c.SameSite)
 	require.False(t, c.Secure, "plain HTTP on loopback")
 	require.Len(t, c.Value, 43, "256 bits")
-	in, err := w.catalog.SignIn(t.Context(), sha256.Sum256([]byte(c.Value)))
-	require.NoError(t, err, "only the SHA-256 is kept")
 	require.Equal(t, start.Add(12*time.Hour), in.ExpiresAt)
 
 	w.me(b).want(200)
@@ -116,6 +120,11 @@ func TestSecureCookieAndHSTS(t *testing.T) {
 	w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
 	a := w.signIn(w.browser(), "anna", goodPassword).want(200)
 	require.True(t, cookieOf(t, a).Secure)
+	require.Equal(t, "__Host-lieciba_session", cookieOf(t, a).Name, "no other host can set it")
+	require.Equal(t, "/", cookieOf(t, a).Path)
+	require.Empty(t, cookieOf(t, a).Domain)
+	plain := http.Header{"Cookie": {"lieciba_session=" + cookieOf(t, a).Value}}
+	w.do(request{method: "GET", path: "/v1/me", header: plain}).refused(401, "unauthenticated", "")
 	require.Contains(t, a.header.Get("Strict-Transport-Security"), "max-age=31536000")
 	require.Empty(t, newWorld(t).do(request{method: "GET", path: "/healthz"}).header.Get("Strict-Transport-Security"))
 }
@@ -162,7 +171,7 @@ func TestGuessingIsSlowedDownWithoutLockingOut(t *testing.T) {
 	a.refused(429, "rate_limited", "")
 	require.Equal(t, "30", a.header.Get("Retry-After"))
 	w.signIn(w.browser(), "berta", goodPassword).want(200) // the same site, another account
-	_, err := w.server.throttle.begin("anna", "192.0.2.7", w.clock.Now())
+	_, err := w.server.throttle.begin("anna", "192.0.2.7", "", w.clock.Now())
 	require.NoError(t, err, "the same account from elsewhere")
 	w.clock.add(30 * time.Second)
 	w.signIn(w.browser(), "anna", goodPassword).want(200)
@@ -174,7 +183,7 @@ func TestThrottleWaitsLongerAndForgets(t *testing.T) {
 	now := start
 	var waits []time.Duration
 	for len(waits) < 8 {
-		_, err := th.begin("anna", "192.0.2.1", now)
+		_, err := th.begin("anna", "192.0.2.1", "", now)
 		var r retryError
 		if err == nil {
 			continue
@@ -187,7 +196,7 @@ func TestThrottleWaitsLongerAndForgets(t *testing.T) {
 	require.Equal(t, []time.Duration{30 * s, 60 * s, 120 * s, 240 * s, 480 * s, 900 * s, 900 * s, 900 * s}, waits)
 	now = now.Add(forgetAfter + longestWait + 1)
 	for range freeAttempts - 1 {
-		_, err := th.begin("anna", "192.0.2.1", now)
+		_, err := th.begin("anna", "192.0.2.1", "", now)
 		require.NoError(t, err)
 	}
 }
@@ -195,12 +204,12 @@ func TestThrottleWaitsLongerAndForgets(t *testing.T) {
 func TestThrottleIsBoundedAndKnowsNetworks(t *testing.T) {
 	th := newThrottle()
 	for i := range trackedLimit + 500 {
-		_, err := th.begin("u"+strconv.Itoa(i), "192.0.2.1", start)
+		_, err := th.begin("u"+strconv.Itoa(i), "192.0.2.1", "", start)
 		require.NoError(t, err)
 	}
 	require.Len(t, th.byKey, trackedLimit)
 	require.Equal(t, trackedLimit, th.order.Len())
-	require.NotContains(t, th.byKey, attemptKey{"u0", network("192.0.2.1")}, "the longest unused goes first")
+	require.NotContains(t, th.byKey, attemptKey{login: "u0", prefix: network("192.0.2.1")}, "the longest unused goes first")
 	require.Equal(t, network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"), "one machine owns a /64")
 	require.NotEqual(t, network("2001:db8:1:2::1"), network("2001:db8:1:3::1"))
 	require.Equal(t, network("192.0.2.1"), network("::ffff:192.0.2.1"))
@@ -213,7 +222,7 @@ func TestThrottleCountsAttemptsUnderWay(t *testing.T) {
 	refused := make(chan bool)
 	for range 50 {
 		go func() {
-			_, err := th.begin("anna", "192.0.2.1", start)
+			_, err := th.begin("anna", "192.0.2.1", "", start)
 			refused <- err != nil
 		}()
 	}
@@ -225,7 +234,7 @@ func TestThrottleCountsAttemptsUnderWay(t *testing.T) {
 	}
 	require.Equal(t, freeAttempts, let)
 	for range 20 { // the server could not judge: never counted
-		a, err := th.begin("berta", "192.0.2.1", start)
+		a, err := th.begin("berta", "192.0.2.1", "", start)
 		require.NoError(t, err)
 		a.undo()
 	}
@@ -256,10 +265,11 @@ func TestTokens(t *testing.T) {
 
 func TestUsersAreManaged(t *testing.T) {
 	w := newWorld(t)
-	made := w.as("admin", "POST", "/v1/users", map[string]any{"login": "anna", "name": "Anna", "roles": []string{"supervisor"},
-		"site_ids": []string{string(w.own.site.ID)}}).want(201).json()
+	made := w.as("admin", "POST", "/v1/users", map[string]any{"login": "anna", "name": "Anna"}).want(201).json()
 	plain, _ := made["password"].(string)
 	require.NotEmpty(t, plain, "made up, and shown once")
+	require.Empty(t, made["roles"], "roles are asked for, and approved by another")
+	require.Equal(t, true, made["must_change"])
 	b := w.browser()
 	w.signIn(b, "anna", plain).want(200)
 	for _, u := range w.as("admin", "GET", "/v1/users", nil).want(200).items() {
@@ -275,24 +285,26 @@ func TestUsersAreManaged(t *testing.T) {
 	w.as("admin", "PATCH", path, map[string]any{"disabled": true}).want(200)
 	w.me(b).want(401)
 	w.signIn(b, "anna", again).want(401)
-	w.as("admin", "POST", "/v1/users", map[string]any{"login": "anna", "name": "Other", "roles": []string{"security"}}).refused(409, "conflict", "login")
+	w.as("admin", "POST", "/v1/users", map[string]any{"login": "anna", "name": "Other"}).refused(409, "conflict", "login")
 	for field, body := range map[string]any{
-		"password": map[string]any{"login": "x", "name": "X", "roles": []string{"security"}, "password": "too short"},
-		"roles":    map[string]any{"login": "x", "name": "X", "roles": []string{"root"}},
-		"name":     map[string]any{"login": "x", "name": " ", "roles": []string{"security"}},
+		"password": map[string]any{"login": "x", "name": "X", "password": "too short"},
+		"roles":    map[string]any{"login": "x", "name": "X", "roles": []string{"security"}},
+		"site_ids": map[string]any{"login": "x", "name": "X", "site_ids": []string{}},
+		"name":     map[string]any{"login": "x", "name": " "},
+		"login":    map[string]any{"login": "X", "name": "X"},
 	} {
 		w.badly("admin", "POST", "/v1/users", body).refused(400, "invalid", field)
 	}
-	w.badly("admin", "POST", "/v1/users", map[string]any{"login": "ad-hoc", "name": "X", "roles": []string{"citizenship"}}).refused(400, "invalid", "login")
-	w.badly("admin", "POST", "/v1/users", map[string]any{"login": "X", "name": "X", "roles": []string{"security"}}).refused(400, "invalid", "login")
-	w.as("admin", "POST", "/v1/users", map[string]any{"login": "x", "name": "X", "roles": []string{"supervisor"},
-		"site_ids": []string{lieciba.NewID[string](start)}}).refused(400, "invalid", "site_ids")
+	w.as("admin", "POST", "/v1/users", map[string]any{"login": "ad-hoc", "name": "X"}).refused(400, "invalid", "login")
+	for _, field := range []string{"roles", "site_ids"} { // four eyes: a request of kind roles
+		w.badly("admin", "PATCH", path, map[string]any{field: []string{}}).refused(400, "invalid", field)
+	}
 	details := []string{}
 	for _, e := range w.audited("manage_users") {
 		details = append(details, e.Detail)
 		require.NotContains(t, e.Detail, again)
 	}
-	require.Contains(t, details, "user created with roles supervisor")
+	require.Contains(t, details, "user created without roles")
 	require.Contains(t, details, "changed: disabled")
 	require.NotContains(t, w.log.String(), again)
 }
@@ -303,7 +315,7 @@ func TestNobodyChangesTheirOwnRights(t *testing.T) {
 	u := w.user("boss", goodPassword, nil, lieciba.RoleAdmin)
 	b := w.browser()
 	w.signIn(b, "boss", goodPassword).want(200)
-	for field, v := range map[string]any{"roles": []string{"reviewer"}, "site_ids": []string{}, "disabled": true} {
+	for field, v := range map[string]any{"disabled": true, "password": "another good one"} {
 		w.do(request{method: "PATCH", path: "/v1/users/" + string(u.ID), body: map[string]any{field: v}, client: b}).refused(403, "forbidden", field)
 	}
 	require.Equal(t, "forbidden", w.audited("manage_users")[0].Outcome)
@@ -326,6 +338,9 @@ func TestClientTokensAreManaged(t *testing.T) {
 	w.do(request{method: "GET", path: "/metrics", token: plain}).want(401)
 	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "x", "roles": []string{"monitoring"}, "days": 5000}).refused(400, "invalid", "days")
 	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "x", "roles": []string{}}).refused(400, "invalid", "roles")
+	for _, role := range peoplesRoles { // made at the machine itself only
+		w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "x", "roles": []string{string(role)}}).refused(400, "invalid", "roles")
+	}
 	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "ad-hoc", "roles": []string{"citizenship"}}).refused(400, "invalid", "name")
 	w.as("admin", "DELETE", "/v1/client-tokens/"+lieciba.NewID[string](start), nil).want(404)
 }

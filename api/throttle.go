@@ -10,21 +10,35 @@ import (
 	"lieciba"
 )
 
-// Bounds of sign-in attempts. They are per account and address: somebody who
-// guesses from elsewhere cannot lock an account out of its own site, and one
-// account's bad typing cannot lock out the site's other people.
+// Bounds of sign-in attempts. Failures are counted per account and browser, if
+// the account has signed in with that browser before, else per account and
+// address: who guesses, from elsewhere or from behind the same address, cannot
+// lock an account out of the browser that it uses, and one account's bad typing
+// cannot lock out the site's other people.
 const (
 	freeAttempts  = 5
 	firstWait     = 30 * time.Second // doubles with each further failure
 	longestWait   = 15 * time.Minute
 	forgetAfter   = time.Hour
-	trackedLimit  = 10_000 // pairs remembered; the longest unused goes first
+	trackedLimit  = 10_000 // counters remembered; the longest unused goes first
 	waitDoublings = 5      // 30 s · 2^5 is above longestWait
 )
 
+// Bounds of the attempts on one account from all browsers that it does not know,
+// so that many addresses together guess no faster than a few.
+const (
+	freeStrangers        = 20
+	firstStrangersWait   = 5 * time.Second // doubles with each further failure
+	longestStrangersWait = 5 * time.Minute
+	strangersDoublings   = 6 // 5 s · 2^6 is above longestStrangersWait
+)
+
+// attemptKey names a counter: of an account at an address or, with neither
+// prefix nor device, of all strangers.
 type attemptKey struct {
 	login  string
 	prefix netip.Prefix
+	device string
 }
 
 type attemptCount struct {
@@ -32,6 +46,15 @@ type attemptCount struct {
 	failures int
 	last     time.Time
 	blocked  time.Time // no attempt before
+}
+
+// fail counts a failure, and from the free-th on blocks for a growing wait.
+func (n *attemptCount) fail(now time.Time, free, doublings int, first, longest time.Duration) {
+	n.failures++
+	n.last = now
+	if over := n.failures - free; over >= 0 {
+		n.blocked = now.Add(min(first<<min(over, doublings), longest))
+	}
 }
 
 // throttle slows down guessing. Safe for concurrent use; bounded memory.
@@ -47,24 +70,31 @@ func newThrottle() *throttle {
 
 // attempt is one sign-in under way, counted as failed until it is told otherwise.
 type attempt struct {
-	t   *throttle
-	key attemptKey
+	t    *throttle
+	keys []attemptKey
 }
 
-// begin counts an attempt, or refuses it with CodeRateLimited and the time to wait.
-func (t *throttle) begin(login, address string, now time.Time) (attempt, error) {
-	a := attempt{t, attemptKey{login, network(address)}}
+// begin counts an attempt, or refuses it with CodeRateLimited and the time to
+// wait. device is the name of a browser that the account knows, or empty.
+func (t *throttle) begin(login, address, device string, now time.Time) (attempt, error) {
+	a := attempt{t, []attemptKey{{login: login, device: device}}}
+	if device == "" {
+		a.keys = []attemptKey{{login: login, prefix: network(address)}, {login: login}}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := t.count(a.key, now)
-	if wait := n.blocked.Sub(now); wait > 0 {
-		return a, retryError{err: lieciba.Errorf(lieciba.CodeRateLimited,
-			"too many failed sign-ins for this account from here: wait %s", wait.Round(time.Second)), after: wait}
+	var counts []*attemptCount
+	for _, key := range a.keys {
+		n := t.count(key, now)
+		if wait := n.blocked.Sub(now); wait > 0 {
+			return a, retryError{err: lieciba.Errorf(lieciba.CodeRateLimited,
+				"too many failed sign-ins for this account from here: wait %s", wait.Round(time.Second)), after: wait}
+		}
+		counts = append(counts, n)
 	}
-	n.failures++
-	n.last = now
-	if over := n.failures - freeAttempts; over >= 0 {
-		n.blocked = now.Add(min(firstWait<<min(over, waitDoublings), longestWait))
+	counts[0].fail(now, freeAttempts, waitDoublings, firstWait, longestWait)
+	if len(counts) > 1 {
+		counts[1].fail(now, freeStrangers, strangersDoublings, firstStrangersWait, longestStrangersWait)
 	}
 	return a, nil
 }
@@ -89,13 +119,15 @@ func (t *throttle) count(key attemptKey, now time.Time) *attemptCount {
 	return n
 }
 
-// succeed forgets the failures of this account and address.
+// succeed forgets the failures that the attempt was counted with.
 func (a attempt) succeed() {
 	a.t.mu.Lock()
 	defer a.t.mu.Unlock()
-	if e, ok := a.t.byKey[a.key]; ok {
-		delete(a.t.byKey, a.key)
-		a.t.order.Remove(e)
+	for _, key := range a.keys {
+		if e, ok := a.t.byKey[key]; ok {
+			delete(a.t.byKey, key)
+			a.t.order.Remove(e)
+		}
 	}
 }
 
@@ -103,10 +135,12 @@ func (a attempt) succeed() {
 func (a attempt) undo() {
 	a.t.mu.Lock()
 	defer a.t.mu.Unlock()
-	if e, ok := a.t.byKey[a.key]; ok {
-		if n := e.Value.(*attemptCount); n.failures > 0 {
-			n.failures--
-			n.blocked = time.Time{}
+	for _, key := range a.keys {
+		if e, ok := a.t.byKey[key]; ok {
+			if n := e.Value.(*attemptCount); n.failures > 0 {
+				n.failures--
+				n.blocked = time.Time{}
+			}
 		}
 	}
 }

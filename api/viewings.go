@@ -17,8 +17,7 @@ type hanger interface {
 // viewing is a view under way and the right that it began with.
 type viewing struct {
 	of         hanger
-	machine    bool
-	credential [32]byte // hash of the token or of the sign-in's cookie
+	credential credential
 	act        lieciba.Act
 	site       lieciba.SiteID
 }
@@ -84,7 +83,7 @@ func (v *viewings) under() map[string]viewing {
 // not find the view.
 func (c *call) watch(id string, of hanger, act lieciba.Act, t target) error {
 	s := c.server
-	x := viewing{of: of, machine: c.who.Machine, credential: c.credential, act: act, site: t.site}
+	x := viewing{of: of, credential: c.credential, act: act, site: t.site}
 	s.viewings.add(id, x)
 	err := s.mayGoOn(context.WithoutCancel(c.ctx()), x)
 	if err != nil {
@@ -118,14 +117,7 @@ func (s *Server) hangUp(ctx context.Context, id string, x viewing) {
 func (s *Server) mayGoOn(ctx context.Context, x viewing) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
-	now := s.cfg.Now()
-	var who lieciba.Principal
-	var err error
-	if x.machine {
-		who, err = s.principalOfToken(ctx, x.credential, now)
-	} else {
-		who, _, _, err = s.principalOfSignIn(ctx, x.credential, now)
-	}
+	who, err := s.principal(ctx, x.credential, s.cfg.Now())
 	if err != nil {
 		return err
 	}

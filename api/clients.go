@@ -1,0 +1,280 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lieciba"
+)
+
+// machinesRoles are the roles of machines. Tokens with a person's role are made
+// at the machine itself only (`lieciba token add`).
+var machinesRoles = []lieciba.Role{lieciba.RoleCitizenship, lieciba.RoleMonitoring, lieciba.RoleWitness}
+
+type tokenView struct {
+	ID          lieciba.TokenID  `json:"id"`
+	Name        string           `json:"name"`
+	Roles       []lieciba.Role   `json:"roles"`
+	Scopes      *[]lieciba.Act   `json:"scopes"` // null: all that the roles allow
+	SiteIDs     []lieciba.SiteID `json:"site_ids"`
+	Certificate string           `json:"certificate"` // SHA-256 of its public key in hex; empty: none
+	CreatedAt   stamp            `json:"created_at"`
+	ExpiresAt   stamp            `json:"expires_at"`
+	RevokedAt   *stamp           `json:"revoked_at"`
+	Token       string           `json:"token,omitempty"` // shown once
+}
+
+func viewToken(t lieciba.ClientToken, plain string) tokenView {
+	v := tokenView{ID: t.ID, Name: t.Name, Roles: orEmpty(t.Roles), SiteIDs: orEmpty(t.SiteIDs), CreatedAt: stamp(t.CreatedAt),
+		ExpiresAt: stamp(t.ExpiresAt), RevokedAt: optionalStamp(t.RevokedAt), Token: plain}
+	if t.Scopes != nil {
+		v.Scopes = &t.Scopes
+	}
+	if t.Certificate != [32]byte{} {
+		v.Certificate = hex.EncodeToString(t.Certificate[:])
+	}
+	return v
+}
+
+func tokenTarget(t lieciba.ClientToken) target { return target{what: "client_token", id: string(t.ID)} }
+
+func (s *Server) listClientTokens(c *call) error {
+	all, err := s.cfg.Catalog.ListClientTokens(c.ctx())
+	if err != nil {
+		return err
+	}
+	out := items[tokenView]{Items: []tokenView{}}
+	for _, t := range all {
+		out.Items = append(out.Items, viewToken(t, ""))
+	}
+	return c.ok(out)
+}
+
+type newClientToken struct {
+	Name        string           `json:"name"`
+	Roles       []lieciba.Role   `json:"roles"`
+	Scopes      *[]lieciba.Act   `json:"scopes"`
+	SiteIDs     []lieciba.SiteID `json:"site_ids"`
+	Days        *int             `json:"days"`
+	Certificate string           `json:"certificate"` // PEM; the client proves itself with it, and gets no token unless it asks
+	Token       *bool            `json:"token"`       // also with a certificate; both are needed then
+}
+
+func (in newClientToken) check() error {
+	if !lieciba.ValidCode(in.Name) {
+		return lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	}
+	if in.Name == lieciba.SourceAdHoc {
+		return lieciba.Invalid("name", "%q is kept for sessions that are started by hand", in.Name)
+	}
+	if err := checkRolesOf(in.Roles, machinesRoles); err != nil {
+		return err
+	}
+	if in.Token != nil && !*in.Token && in.Certificate == "" {
+		return lieciba.Invalid("certificate", "is needed by a client without a token")
+	}
+	if in.Scopes != nil {
+		return CheckScopes(*in.Scopes, in.Roles)
+	}
+	return nil
+}
+
+// CheckScopes refuses scopes that the roles do not allow, repeated ones, and none
+// at all: CodeInvalid for field "scopes".
+func CheckScopes(scopes []lieciba.Act, roles []lieciba.Role) error {
+	if len(scopes) == 0 {
+		return lieciba.Invalid("scopes", "name at least one act, or leave scopes out for all that the roles allow")
+	}
+	for i, a := range scopes {
+		if lieciba.AllowSomewhere(lieciba.Principal{Roles: roles}, a) != nil {
+			return lieciba.Invalid("scopes", "%q is no act that %s allow", a, rolesText(roles))
+		}
+		if slices.Contains(scopes[:i], a) {
+			return lieciba.Invalid("scopes", "%q is named twice", a)
+		}
+	}
+	return nil
+}
+
+// ReadCertificate returns the hash of a PEM certificate's public key and until
+// when it is valid; CodeInvalid for field "certificate".
+func ReadCertificate(text string, now time.Time) (spki [32]byte, until time.Time, err error) {
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" || strings.TrimSpace(string(rest)) != "" {
+		return spki, until, lieciba.Invalid("certificate", "must be one certificate in PEM, and no key")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return spki, until, lieciba.Invalid("certificate", "cannot be read: send one X.509 certificate in PEM")
+	}
+	if !now.Before(cert.NotAfter) {
+		return spki, until, lieciba.Invalid("certificate", "is valid until %s only: send a newer one", cert.NotAfter.UTC().Format(time.DateOnly))
+	}
+	return sha256.Sum256(cert.RawSubjectPublicKeyInfo), cert.NotAfter, nil
+}
+
+func (s *Server) createClientToken(c *call) error {
+	var in newClientToken
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	if err := in.check(); err != nil {
+		return err
+	}
+	if err := s.checkSites(c.ctx(), in.SiteIDs); err != nil {
+		return err
+	}
+	days := 365
+	if in.Days != nil {
+		if days = *in.Days; days < 1 || days > 730 {
+			return lieciba.Invalid("days", "must be 1 to 730")
+		}
+	}
+	plain, t := NewClientToken(in.Name, in.Roles, in.SiteIDs, c.now, time.Duration(days)*24*time.Hour)
+	if in.Scopes != nil {
+		t.Scopes = *in.Scopes
+	}
+	if in.Certificate != "" {
+		spki, until, err := ReadCertificate(in.Certificate, c.now)
+		if err != nil {
+			return err
+		}
+		t.Certificate = spki
+		if until.Before(t.ExpiresAt) {
+			t.ExpiresAt = lieciba.Micro(until)
+		}
+		if in.Token == nil || !*in.Token {
+			plain, t.TokenHash = "", [32]byte{}
+		}
+	}
+	if err := c.act(lieciba.ActManageUsers, tokenTarget(t), "token "+t.Name+" created with "+rolesText(t.Roles),
+		func(ctx context.Context) error { return s.cfg.Catalog.PutClientToken(ctx, t) }); err != nil {
+		return err
+	}
+	return c.created(viewToken(t, plain))
+}
+
+// NewClientToken makes a bearer token and what the catalogue keeps of it. plain
+// is the only copy of its value.
+func NewClientToken(name string, roles []lieciba.Role, sites []lieciba.SiteID, now time.Time, lasts time.Duration) (plain string, t lieciba.ClientToken) {
+	plain, hash := newSecret(tokenPrefix)
+	return plain, lieciba.ClientToken{ID: lieciba.NewID[lieciba.TokenID](now), Name: name, TokenHash: hash,
+		Roles: roles, SiteIDs: sites, CreatedAt: lieciba.Micro(now), ExpiresAt: lieciba.Micro(now.Add(lasts))}
+}
+
+// MaxOverlap bounds how long a token that is followed by another still works.
+const MaxOverlap = 30 * 24 * time.Hour
+
+// FollowToken makes the token that follows old: of the same name, roles, scopes
+// and sites, and for as long as old was made for. old works for the overlap
+// more, and not longer than it would have. CodeConflict for one that is over, or
+// that proves itself with a certificate alone.
+func FollowToken(old lieciba.ClientToken, now time.Time, overlap time.Duration) (plain string, next, replaced lieciba.ClientToken, err error) {
+	switch {
+	case !old.RevokedAt.IsZero() || !now.Before(old.ExpiresAt):
+		return "", next, old, lieciba.Errorf(lieciba.CodeConflict, "this token is over: make a new one")
+	case old.TokenHash == [32]byte{}:
+		return "", next, old, lieciba.Errorf(lieciba.CodeConflict, "this client has a certificate and no token: add its next certificate beside it")
+	case old.Certificate != [32]byte{}:
+		return "", next, old, lieciba.Errorf(lieciba.CodeConflict, "this token belongs to a certificate: add its next certificate, with a token, beside it")
+	case overlap < 0 || overlap > MaxOverlap:
+		return "", next, old, lieciba.Invalid("overlap_minutes", "must be 0 to %d", int(MaxOverlap/time.Minute))
+	}
+	plain, next = NewClientToken(old.Name, old.Roles, old.SiteIDs, now, old.ExpiresAt.Sub(old.CreatedAt))
+	next.Scopes = old.Scopes
+	replaced = old
+	if end := lieciba.Micro(now.Add(overlap)); end.Before(replaced.ExpiresAt) {
+		replaced.ExpiresAt = end
+	}
+	return plain, next, replaced, nil
+}
+
+type tokenRotation struct {
+	OverlapMinutes *int `json:"overlap_minutes"`
+}
+
+// rotateClientToken makes a token that follows another, which goes on for a while.
+func (s *Server) rotateClientToken(c *call) error {
+	id, err := lieciba.ParseID[lieciba.TokenID]("id", c.gin.Param("id"))
+	if err != nil {
+		return err
+	}
+	var in tokenRotation
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	overlap := time.Hour
+	if in.OverlapMinutes != nil {
+		if m := *in.OverlapMinutes; m < 0 || m > int(MaxOverlap/time.Minute) {
+			return lieciba.Invalid("overlap_minutes", "must be 0 to %d", int(MaxOverlap/time.Minute))
+		}
+		overlap = time.Duration(*in.OverlapMinutes) * time.Minute
+	}
+	var plain string
+	var next lieciba.ClientToken
+	e := c.entry(string(lieciba.ActManageUsers), target{what: "client_token", id: string(id)})
+	if err := c.record(&e, func(ctx context.Context) error {
+		old, err := s.clientToken(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := checkRolesOf(old.Roles, machinesRoles); err != nil {
+			return lieciba.Errorf(lieciba.CodeForbidden, "a token with a person's role is rotated at the machine itself: lieciba token rotate")
+		}
+		var replaced lieciba.ClientToken
+		if plain, next, replaced, err = FollowToken(old, c.now, overlap); err != nil {
+			return err
+		}
+		e.Detail = fmt.Sprintf("token %s followed by %s; the old one works until %s", old.Name, next.ID, replaced.ExpiresAt.Format(time.RFC3339))
+		if err := s.cfg.Catalog.PutClientToken(ctx, replaced); err != nil {
+			return err
+		}
+		return s.cfg.Catalog.PutClientToken(ctx, next)
+	}); err != nil {
+		return err
+	}
+	return c.created(viewToken(next, plain))
+}
+
+func (s *Server) clientToken(ctx context.Context, id lieciba.TokenID) (lieciba.ClientToken, error) {
+	all, err := s.cfg.Catalog.ListClientTokens(ctx)
+	if err != nil {
+		return lieciba.ClientToken{}, err
+	}
+	i := slices.IndexFunc(all, func(t lieciba.ClientToken) bool { return t.ID == id })
+	if i < 0 {
+		return lieciba.ClientToken{}, notFound("client token")
+	}
+	return all[i], nil
+}
+
+func (s *Server) revokeClientToken(c *call) error {
+	id, err := lieciba.ParseID[lieciba.TokenID]("id", c.gin.Param("id"))
+	if err != nil {
+		return err
+	}
+	e := c.entry(string(lieciba.ActManageUsers), target{what: "client_token", id: string(id)})
+	if err := c.record(&e, func(ctx context.Context) error {
+		t, err := s.clientToken(ctx, id)
+		if err != nil {
+			return err
+		}
+		e.Detail = "token " + t.Name + " revoked"
+		if !t.RevokedAt.IsZero() {
+			return nil
+		}
+		t.RevokedAt = lieciba.Micro(c.now)
+		return s.cfg.Catalog.PutClientToken(ctx, t)
+	}); err != nil {
+		return err
+	}
+	s.reviewViews(c.ctx())
+	return c.noContent()
+}

@@ -1,0 +1,374 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"lieciba"
+	"lieciba/api/oidc"
+)
+
+// flow is a sign-in with the provider under way, as the browser keeps it, sealed.
+type flow struct {
+	OIDC  oidc.Flow        `json:"oidc"`
+	To    string           `json:"to"`    // where to go then, a path of ours
+	Proof lieciba.SignInID `json:"proof"` // of the sign-in that proves anew; empty: a new sign-in
+	User  lieciba.UserID   `json:"user"`  // of Proof
+}
+
+// Reasons of a refused sign-in beside those of package oidc.
+const (
+	reasonOff      oidc.Reason = "off"      // no provider is set up
+	reasonGroup    oidc.Reason = "group"    // none of the person's groups has a role here
+	reasonDisabled oidc.Reason = "disabled" // the account is closed here
+	reasonOther    oidc.Reason = "other"    // another person proved to be there
+	reasonEnded    oidc.Reason = "ended"    // the sign-in that was to be proven has ended
+	reasonInternal oidc.Reason = "internal"
+)
+
+// localPath is a path of our own pages to go to, or the first page.
+func localPath(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") ||
+		strings.ContainsAny(s, "\\\r\n") || len(s) > 500 {
+		return "/"
+	}
+	return (&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String()
+}
+
+// goTo sends a browser on; 303 so that it asks with GET.
+func (c *call) goTo(where string) error {
+	c.gin.Writer.Header().Set("Location", where)
+	c.gin.Status(http.StatusSeeOther)
+	c.gin.Writer.WriteHeaderNow()
+	return nil
+}
+
+// giveUp sends the browser back to our pages, which say the reason in words.
+func (c *call) giveUp(err error) error {
+	reason := reasonInternal
+	var refused *oidc.Error
+	switch {
+	case errors.As(err, &refused):
+		reason = refused.Reason
+	case lieciba.CodeOf(err) == lieciba.CodeUnauthenticated:
+		reason = reasonEnded
+	default:
+		c.server.cfg.Log.ErrorContext(c.ctx(), "a sign-in with the provider failed", "error", err, "request_id", c.requestID)
+	}
+	c.cause = err
+	return c.goTo("/?" + url.Values{"sign_in_failed": {string(reason)}}.Encode())
+}
+
+// beginOIDC sends the browser to the provider.
+func (s *Server) beginOIDC(c *call) error {
+	if s.cfg.Provider == nil {
+		return c.giveUp(&oidc.Error{Reason: reasonOff})
+	}
+	query := c.gin.Request.URL.Query()
+	f := flow{To: localPath(query.Get("to"))}
+	if query.Get("proof") != "" {
+		if err := c.authenticate(); err != nil {
+			return c.giveUp(err)
+		}
+		if c.user == nil || !s.providers(*c.user) {
+			return c.giveUp(&oidc.Error{Reason: reasonOther})
+		}
+		f.Proof, f.User = c.signIn.ID, c.user.ID
+	}
+	where, begun, err := s.cfg.Provider.Begin(c.ctx(), f.Proof != "", s.cfg.SignInTimeout)
+	if err != nil {
+		return c.giveUp(err)
+	}
+	f.OIDC = begun
+	c.setSealed(flowCookie, f, oidc.FlowLife, http.SameSiteLaxMode)
+	return c.goTo(where)
+}
+
+// finishOIDC takes what the browser brought back. Each flow is taken once.
+func (s *Server) finishOIDC(c *call) error {
+	if s.cfg.Provider == nil {
+		return c.giveUp(&oidc.Error{Reason: reasonOff})
+	}
+	var f flow
+	c.sealed(flowCookie, &f)
+	c.setCookie(flowCookie, "", -1, http.SameSiteLaxMode)
+	if f.OIDC.State != "" {
+		first, err := s.used.use("oidc:"+f.OIDC.State, c.now, f.OIDC.At.Add(2*oidc.FlowLife))
+		if err != nil {
+			return c.giveUp(err)
+		}
+		if !first {
+			f = flow{}
+		}
+	}
+	p, err := s.cfg.Provider.Finish(c.ctx(), f.OIDC, c.gin.Request.URL.Query())
+	if err != nil {
+		return c.refuseOIDC(lieciba.User{}, err)
+	}
+	if f.Proof != "" {
+		err = c.proveOIDC(f, p)
+	} else {
+		err = c.signInOIDC(p)
+	}
+	if err != nil {
+		return c.giveUp(err)
+	}
+	return c.goTo(f.To)
+}
+
+// refuseOIDC records a refusal and tells the person.
+func (c *call) refuseOIDC(u lieciba.User, err error) error {
+	detail := "by oidc"
+	var refused *oidc.Error
+	if errors.As(err, &refused) {
+		detail += ": " + string(refused.Reason)
+	}
+	if auditErr := c.auditSignIn(u, lieciba.CodeUnauthenticated, detail); auditErr != nil {
+		err = auditErr
+	}
+	return c.giveUp(err)
+}
+
+// subjectKey is what is kept of a subject: itself, or its hash where a provider
+// uses the personal code, which is never stored.
+func subjectKey(subject string) string {
+	if !lieciba.HoldsPersonalCode(subject) {
+		return subject
+	}
+	sum := sha256.Sum256([]byte(subject))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// signInOIDC signs a person in, with the roles that their groups give now.
+func (c *call) signInOIDC(p oidc.Person) error {
+	s := c.server
+	roles, sites, err := s.rightsOf(c.ctx(), p)
+	if err != nil {
+		return err
+	}
+	u, err := s.accountOf(c.ctx(), p, c.now)
+	if err != nil {
+		return err
+	}
+	refuse := func(why oidc.Reason) error {
+		return errors.Join(&oidc.Error{Reason: why}, c.auditSignIn(u, lieciba.CodeForbidden, "by oidc: "+string(why)))
+	}
+	if len(roles) == 0 {
+		return errors.Join(refuse(reasonGroup), c.takeRights(u))
+	}
+	if u.Disabled {
+		return refuse(reasonDisabled)
+	}
+	plain, in := c.freshSignIn(u.ID, lieciba.SignInOIDC)
+	in.ProviderSession, in.FreshAt = p.SessionID, time.Time{} // a sign-in of the provider that was there is no proof
+	if !p.AuthTime.IsZero() {
+		in.FreshAt = lieciba.Micro(p.AuthTime)
+		if p.AuthTime.After(c.now) {
+			in.FreshAt = in.CreatedAt
+		}
+	}
+	u.Roles, u.SiteIDs = roles, sites
+	err = c.storeSignIn(in, &u, func(ctx context.Context) error { return s.putAccount(ctx, &u) })
+	if errors.Is(err, errAccountChanged) {
+		return refuse(reasonDisabled)
+	}
+	if err != nil {
+		return err
+	}
+	c.setCookie(sessionCookie, plain, 0, http.SameSiteStrictMode)
+	s.reviewViews(c.ctx()) // other sign-ins of the account have the new roles too
+	return nil
+}
+
+// rightsOf turns groups into roles and sites; a site code that is not there is
+// the operator's to mend.
+func (s *Server) rightsOf(ctx context.Context, p oidc.Person) ([]lieciba.Role, []lieciba.SiteID, error) {
+	m := s.cfg.Provider.Membership(p.Groups)
+	if len(m.Sites) == 0 {
+		return m.Roles, nil, nil
+	}
+	all, err := s.cfg.Catalog.ListSites(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	byCode := map[string]lieciba.SiteID{}
+	for _, site := range all {
+		byCode[site.Code] = site.ID
+	}
+	var ids []lieciba.SiteID
+	for _, code := range m.Sites {
+		if id, ok := byCode[code]; ok {
+			ids = append(ids, id)
+			continue
+		}
+		s.cfg.Log.WarnContext(ctx, "a group is mapped to a site that does not exist", "site", code)
+	}
+	return m.Roles, ids, nil
+}
+
+// accountOf finds the account of a person, or makes one that is not stored yet.
+func (s *Server) accountOf(ctx context.Context, p oidc.Person, now time.Time) (lieciba.User, error) {
+	issuer, subject := s.cfg.Provider.Issuer(), subjectKey(p.Subject)
+	u, err := s.cfg.Catalog.UserBySubject(ctx, issuer, subject)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		u, err = lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Issuer: issuer, Subject: subject, CreatedAt: lieciba.Micro(now)}, nil
+		if u.Login, err = s.freeLogin(ctx, p, issuer+"\x00"+subject); err != nil {
+			return u, err
+		}
+	}
+	if lieciba.CheckName("name", p.Name) == nil {
+		u.Name = p.Name
+	}
+	if u.Name == "" {
+		u.Name = u.Login
+	}
+	return u, err
+}
+
+// freeLogin finds a name for lists that no other account has.
+func (s *Server) freeLogin(ctx context.Context, p oidc.Person, who string) (string, error) {
+	sum := sha256.Sum256([]byte(who))
+	mark := hex.EncodeToString(sum[:4])
+	login := p.Login()
+	if login == "" || login == lieciba.SourceAdHoc {
+		return "person-" + mark, nil
+	}
+	_, err := s.cfg.Catalog.UserByLogin(ctx, login)
+	switch lieciba.CodeOf(err) {
+	case lieciba.CodeNotFound:
+		return login, nil
+	case "":
+		return login[:min(len(login), 55)] + "-" + mark, nil
+	}
+	return "", err
+}
+
+// putAccount stores a person's account as of this sign-in, unless it was closed
+// meanwhile.
+func (s *Server) putAccount(ctx context.Context, u *lieciba.User) error {
+	now, err := s.cfg.Catalog.User(ctx, u.ID)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		return s.cfg.Catalog.PutUser(ctx, *u)
+	}
+	if err != nil {
+		return err
+	}
+	if now.Disabled {
+		return errAccountChanged
+	}
+	now.Name, now.Roles, now.SiteIDs = u.Name, u.Roles, u.SiteIDs
+	*u = now
+	return s.cfg.Catalog.PutUser(ctx, now)
+}
+
+// takeRights takes from an account what its groups do not give any more, and
+// ends its sign-ins. One that is not stored yet needs none of it.
+func (c *call) takeRights(u lieciba.User) error {
+	s := c.server
+	if _, err := s.cfg.Catalog.User(c.ctx(), u.ID); err != nil {
+		if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+			return nil
+		}
+		return err
+	}
+	e := c.entry(string(lieciba.ActManageUsers), userTarget(u))
+	e.Who, e.Detail = "provider", "roles and sign-ins ended: no group of the person has a role here any more"
+	err := c.record(&e, func(ctx context.Context) error {
+		now, err := s.cfg.Catalog.User(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		now.Roles, now.SiteIDs = nil, nil
+		if err := s.cfg.Catalog.PutUser(ctx, now); err != nil {
+			return err
+		}
+		return s.cfg.Catalog.DeleteSignIns(ctx, u.ID, c.now)
+	})
+	s.reviewViews(c.ctx())
+	return err
+}
+
+// proveOIDC takes a fresh sign-in with the provider as a proof of presence of a
+// sign-in here.
+func (c *call) proveOIDC(f flow, p oidc.Person) error {
+	s := c.server
+	u, err := s.cfg.Catalog.UserBySubject(c.ctx(), s.cfg.Provider.Issuer(), subjectKey(p.Subject))
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && u.ID != f.User {
+		return errors.Join(&oidc.Error{Reason: reasonOther}, c.auditSignIn(lieciba.User{ID: f.User}, lieciba.CodeForbidden, "by oidc: other"))
+	}
+	if err != nil {
+		return err
+	}
+	all, err := c.signInsOf(c.ctx(), u.ID)
+	if err != nil {
+		return err
+	}
+	for _, in := range all {
+		if in.ID == f.Proof && !u.Disabled {
+			c.signIn, c.user, c.who = &in, &u, principalOf(u, in.ID)
+			return c.proven(lieciba.SignInOIDC, nil)
+		}
+	}
+	return &oidc.Error{Reason: reasonEnded}
+}
+
+// backChannelLogout ends what the provider says has ended (OpenID Connect
+// Back-Channel Logout 1.0, 2.5). Each logout token is good once.
+func (s *Server) backChannelLogout(c *call) error {
+	if s.cfg.Provider == nil {
+		return lieciba.Errorf(lieciba.CodeInvalid, "no provider is set up here")
+	}
+	if err := c.requireType("application/x-www-form-urlencoded"); err != nil {
+		return err
+	}
+	b, err := c.body(64 << 10)
+	if err != nil {
+		return err
+	}
+	form, err := url.ParseQuery(string(b))
+	if err != nil {
+		return lieciba.Invalid("logout_token", "the body is no form")
+	}
+	ended, err := s.cfg.Provider.Logout(c.ctx(), form.Get("logout_token"))
+	if err != nil {
+		return logoutError(err)
+	}
+	first, err := s.used.use("logout:"+ended.TokenID, c.now, ended.Expires)
+	if err != nil || !first {
+		return errors.Join(err, lieciba.Invalid("logout_token", "was used already"))
+	}
+	subject := ended.Subject
+	if subject != "" {
+		subject = subjectKey(subject)
+	}
+	c.who = lieciba.Principal{ID: "provider", Name: "provider", Machine: true}
+	e := c.entry("end_sign_in", target{what: "provider", id: "logout"})
+	if err := c.record(&e, func(ctx context.Context) error {
+		n, err := s.cfg.Catalog.EndProviderSession(ctx, s.cfg.Provider.Issuer(), subject, ended.SessionID)
+		e.Detail = fmt.Sprintf("by the provider's logout: %d sign-ins", n)
+		return err
+	}); err != nil {
+		s.used.forget("logout:" + ended.TokenID) // the provider tries again
+		return err
+	}
+	s.reviewViews(c.ctx())
+	c.gin.Status(http.StatusOK)
+	c.gin.Writer.WriteHeaderNow()
+	return nil
+}
+
+func logoutError(err error) error {
+	var refused *oidc.Error
+	if errors.As(err, &refused) && refused.Reason == oidc.ReasonAway {
+		return lieciba.Wrap(err, lieciba.CodeUnavailable, "the provider does not answer: try again")
+	}
+	return &lieciba.Error{Code: lieciba.CodeInvalid, Field: "logout_token", Message: "was not accepted", Cause: err}
+}
