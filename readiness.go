@@ -94,3 +94,54 @@ func ReadinessOf(rows []Readiness) (cameras map[CameraID]Readiness, signedOff *R
 	}
 	return cameras, signedOff
 }
+
+// UnreadyOf lists those of the session's cameras that neither passed nor were
+// overridden, in their order: failed, or never checked.
+func UnreadyOf(cameras []CameraID, rows []Readiness) []CameraID {
+	stands, _ := ReadinessOf(rows)
+	var out []CameraID
+	for _, c := range cameras {
+		if r, ok := stands[c]; !ok || r.State == ReadinessFailed {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ReadyToBegin reports whether every camera of a session passed or was overridden,
+// and a person signed off since. A session without cameras is never ready.
+func ReadyToBegin(cameras []CameraID, rows []Readiness) bool {
+	_, signed := ReadinessOf(rows)
+	return len(cameras) > 0 && signed != nil && len(UnreadyOf(cameras, rows)) == 0
+}
+
+// CheckOverride judges an override of a camera: it needs a check that failed to
+// follow, and a reason. CodeInvalid or CodeConflict names the field.
+func CheckOverride(r Readiness, rows []Readiness) error {
+	stands, _ := ReadinessOf(rows)
+	was, ok := stands[r.CameraID]
+	switch {
+	case !ok:
+		return &Error{Code: CodeConflict, Field: "camera_id", Message: "the camera was not checked for this session: run the check first"}
+	case was.State != ReadinessFailed || was.ID != r.Follows:
+		return &Error{Code: CodeConflict, Field: "camera_id", Message: "the camera's newest check did not fail: nothing is to be overridden"}
+	case r.Reason == "":
+		return Invalid("reason", "say why the exam may go on with this camera")
+	}
+	return CheckSentence("reason", r.Reason)
+}
+
+// CheckSignOff judges a sign-off of a session's cameras: those that failed or were
+// never checked need a reason. CodeInvalid names the field.
+func CheckSignOff(r Readiness, cameras []CameraID, rows []Readiness) error {
+	unready := UnreadyOf(cameras, rows)
+	switch {
+	case r.Reason != "":
+		return CheckSentence("reason", r.Reason)
+	case len(cameras) == 0:
+		return Invalid("reason", "no camera watches the room: say why the exam may go on")
+	case len(unready) > 0:
+		return Invalid("reason", "%d of %d cameras did not pass: say why the exam may go on", len(unready), len(cameras))
+	}
+	return nil
+}

@@ -42,7 +42,10 @@ type keyLock struct {
 	waiting int
 }
 
-var _ storage.Media = (*Store)(nil)
+var (
+	_ storage.Media       = (*Store)(nil)
+	_ storage.SpaceTeller = (*Store)(nil)
+)
 
 // Option changes how a Store is opened.
 type Option func(*Store)
@@ -111,6 +114,12 @@ func (s *Store) WriteOnce() bool { return false }
 
 // WriteOnceReason says why WriteOnce is what it is.
 func (s *Store) WriteOnceReason() string { return "a folder cannot refuse its owner" }
+
+// Free implements storage.SpaceTeller.
+func (s *Store) Free(context.Context) (int64, error) {
+	free, _, err := durable.Space(s.dir)
+	return free, err
+}
 
 // Put implements storage.Media.
 func (s *Store) Put(ctx context.Context, key string, src io.ReaderAt, size int64, sum [32]byte) (storage.Object, error) {

@@ -38,7 +38,7 @@ func (s *Store) Put(ctx context.Context, key string, src io.ReaderAt, size int64
 		DisableContentSha256: true, // no streaming signature: the whole-body sum below is signed instead
 	}
 	opts.SetMatchETagExcept("*")
-	if s.cfg.LockDays > 0 {
+	if s.cfg.LockDays > 0 && !storage.IsTrialKey(key) {
 		opts.Mode = minio.Governance
 		opts.RetainUntilDate = s.now().AddDate(0, 0, s.cfg.LockDays)
 	}
