@@ -30,6 +30,8 @@ type Catalog interface {
 	Leases
 	Accounts
 	Identities
+	Requests
+	Grants
 	Audit
 	Acts
 	HashLog
@@ -39,6 +41,7 @@ type Catalog interface {
 	Events
 	Holds
 	Deletions
+	Notices
 
 	// Name tells which database this is, for reports: "sqlite" or "postgres".
 	Name() string

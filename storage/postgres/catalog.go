@@ -13,8 +13,8 @@
 //  3. the recording's row: its window, state, runs, segments, gaps, seal, and every step of a deletion
 //  4. one row of a hold, a deletion, an export, a gap, or rows of segments
 //  5. the policies' advisory lock: alone for a change, shared for a decision that rests on them
-//  6. the sequencer's advisory lock
-//  7. a new row of audit or leaves: another transaction that adds the same one waits
+//  6. the advisory lock of the sequencer, of the publisher, or of a session's seals
+//  7. a new row of audit, leaves or notices: another transaction that adds the same one waits
 //
 // Rows of sites, rooms, cameras, users and client tokens are locked alone; an Act
 // locks those that it reads, and exports (keep).

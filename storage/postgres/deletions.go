@@ -67,7 +67,10 @@ func storeDeletion(ctx context.Context, tx pgx.Tx, d lieciba.Deletion) error {
 	}
 	_, err := execTx(ctx, tx, `INSERT INTO deletions (`+deletionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL)`,
 		d.ID, d.RecordingID, d.SessionID, idOrNull(d.PolicyID), d.Reason, ts(d.DueAt), ts(d.DecidedAt), d.State)
-	return err
+	if err != nil {
+		return err
+	}
+	return tell(ctx, tx, d.SessionID, storage.ToldOfDeletion(d))
 }
 
 // lockDeletion locks the session, the recording and the deletion, in this order.
@@ -183,7 +186,10 @@ func (c *Catalog) FinishDeletion(ctx context.Context, id lieciba.DeletionID, at 
 		if err != nil {
 			return err
 		}
-		return stageLeaf(ctx, tx, evidence.LeafOfDeletion(next))
+		if err := stageLeaf(ctx, tx, evidence.LeafOfDeletion(next)); err != nil {
+			return err
+		}
+		return tell(ctx, tx, next.SessionID, storage.ToldOfDeletion(next))
 	})
 	if err != nil {
 		return lieciba.Deletion{}, err

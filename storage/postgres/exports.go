@@ -54,7 +54,7 @@ func (c *Catalog) PutExport(ctx context.Context, e lieciba.Export) error {
 		if err := storage.PlanExport(nil, e, deletions > 0); err != nil {
 			return err
 		}
-		return storeExport(ctx, tx, e)
+		return storeExport(ctx, tx, nil, e)
 	})
 }
 
@@ -62,10 +62,10 @@ func replaceExport(ctx context.Context, tx pgx.Tx, stored, e lieciba.Export) err
 	if err := storage.PlanExport(&stored, e, false); err != nil {
 		return err
 	}
-	return storeExport(ctx, tx, e)
+	return storeExport(ctx, tx, &stored, e)
 }
 
-func storeExport(ctx context.Context, tx pgx.Tx, e lieciba.Export) error {
+func storeExport(ctx context.Context, tx pgx.Tx, stored *lieciba.Export, e lieciba.Export) error {
 	_, err := execTx(ctx, tx, `INSERT INTO exports (`+exportColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 		ON CONFLICT (id) DO UPDATE SET session_id = excluded.session_id, camera_ids = excluded.camera_ids,
@@ -77,7 +77,10 @@ func storeExport(ctx context.Context, tx pgx.Tx, e lieciba.Export) error {
 		e.ID, e.SessionID, texts(e.CameraIDs), orNull(e.From), orNull(e.To), e.Purpose, e.RecipientName, e.Recipient, e.RequestedBy,
 		e.RequestedByID, ts(e.RequestedAt), e.NodeID, e.State, e.DoneBytes, e.TotalBytes, e.Size, e.SHA256[:], e.Manifest[:],
 		orNull(e.SealedAt), orNull(e.CollectedAt), e.Error, idOrNull(e.RequestID), e.ApprovedBy)
-	return err
+	if err != nil {
+		return err
+	}
+	return tell(ctx, tx, e.SessionID, storage.ToldOfExport(stored, e))
 }
 
 // Export implements storage.Exports.

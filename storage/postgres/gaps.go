@@ -55,10 +55,10 @@ func (c *Catalog) PutGap(ctx context.Context, g lieciba.Gap) error {
 		}
 		_, err = execTx(ctx, tx, `INSERT INTO gaps (`+gapColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			g.ID, g.RecordingID, g.CameraID, g.NodeID, ts(g.From), orNull(g.To), g.Cause, g.Detail)
-		if err != nil || g.Open() {
+		if err != nil {
 			return err
 		}
-		return stageLeaf(ctx, tx, evidence.LeafOfGap(g))
+		return gapKnown(ctx, tx, rec, g)
 	})
 }
 
@@ -89,8 +89,18 @@ func (c *Catalog) CloseGap(ctx context.Context, id lieciba.GapID, to time.Time) 
 			return err
 		}
 		stored.To = end
-		return stageLeaf(ctx, tx, evidence.LeafOfGap(stored))
+		return gapKnown(ctx, tx, rec, stored)
 	})
+}
+
+// gapKnown stages what a gap that was put or closed tells.
+func gapKnown(ctx context.Context, tx pgx.Tx, rec lieciba.Recording, g lieciba.Gap) error {
+	if !g.Open() {
+		if err := stageLeaf(ctx, tx, evidence.LeafOfGap(g)); err != nil {
+			return err
+		}
+	}
+	return tell(ctx, tx, rec.SessionID, storage.ToldOfGap(g))
 }
 
 // RecordingGaps implements storage.Gaps.

@@ -124,7 +124,10 @@ func (c *Catalog) PlaceHold(ctx context.Context, h lieciba.Hold) (gone int, err 
 		if err != nil {
 			return err
 		}
-		return stageLeaf(ctx, tx, evidence.LeafOfHold(h))
+		if err := stageLeaf(ctx, tx, evidence.LeafOfHold(h)); err != nil {
+			return err
+		}
+		return tell(ctx, tx, h.SessionID, storage.ToldOfHold(h))
 	})
 	if err != nil {
 		return 0, err
@@ -173,7 +176,10 @@ func storeHold(ctx context.Context, tx pgx.Tx, h lieciba.Hold, released bool) er
 	if err != nil || !released {
 		return err
 	}
-	return stageLeaf(ctx, tx, evidence.LeafOfRelease(h))
+	if err := stageLeaf(ctx, tx, evidence.LeafOfRelease(h)); err != nil {
+		return err
+	}
+	return tell(ctx, tx, h.SessionID, storage.ToldOfHold(h))
 }
 
 // Hold implements storage.Holds.

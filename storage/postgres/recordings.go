@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -99,11 +100,14 @@ func (c *Catalog) MoveRecording(ctx context.Context, id lieciba.RecordingID, to 
 		if err != nil {
 			return err
 		}
-		if r, err = storage.PlanMove(r, to, node, unverified, open); err != nil {
+		next, err := storage.PlanMove(r, to, node, unverified, open)
+		if err != nil {
 			return err
 		}
-		_, err = execTx(ctx, tx, `UPDATE recordings SET state = $1, node_id = $2 WHERE id = $3`, r.State, r.NodeID, id)
-		return err
+		if _, err := execTx(ctx, tx, `UPDATE recordings SET state = $1, node_id = $2 WHERE id = $3`, next.State, next.NodeID, id); err != nil {
+			return err
+		}
+		return tell(ctx, tx, r.SessionID, storage.ToldOfMove(r, next, time.Now()))
 	})
 }
 

@@ -77,7 +77,20 @@ func storeSeal(ctx context.Context, tx pgx.Tx, s lieciba.Seal) error {
 	if err != nil {
 		return err
 	}
-	return stageLeaf(ctx, tx, evidence.LeafOfSeal(s))
+	if err := stageLeaf(ctx, tx, evidence.LeafOfSeal(s)); err != nil {
+		return err
+	}
+	// Two seals of one session take turns here, so that the later one sees the
+	// other and tells of the session. A statement of its own, as in Sequence.
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(lieciba.SessionKey{Source: "sealed", ExternalID: string(s.SessionID)})); err != nil {
+		return err
+	}
+	unsealed, err := one(ctx, tx, "count", scanCount, `SELECT count(*) FROM recordings
+		WHERE session_id = $1 AND state NOT IN ('sealed', 'expired', 'deleted')`, s.SessionID)
+	if err != nil {
+		return err
+	}
+	return tell(ctx, tx, s.SessionID, storage.ToldOfSeal(s, unsealed))
 }
 
 // Seal implements storage.Seals.

@@ -68,7 +68,10 @@ func insertDeletion(ctx context.Context, tx *sql.Tx, f lieciba.RetentionFacts, d
 		d.ID, d.RecordingID, d.SessionID, d.PolicyID, d.Reason, us(d.DueAt), us(d.DecidedAt), d.State); err != nil {
 		return err
 	}
-	return setRecordingState(ctx, tx, d.RecordingID, lieciba.RecordingExpired)
+	if err := setRecordingState(ctx, tx, d.RecordingID, lieciba.RecordingExpired); err != nil {
+		return err
+	}
+	return tell(ctx, tx, d.SessionID, storage.ToldOfDeletion(d))
 }
 
 // ClaimSegments implements storage.Deletions.
@@ -151,7 +154,10 @@ func (c *Catalog) FinishDeletion(ctx context.Context, id lieciba.DeletionID, at 
 		if err := stageLeaf(ctx, tx, evidence.LeafOfDeletion(out)); err != nil {
 			return err
 		}
-		return setRecordingState(ctx, tx, d.RecordingID, lieciba.RecordingDeleted)
+		if err := setRecordingState(ctx, tx, d.RecordingID, lieciba.RecordingDeleted); err != nil {
+			return err
+		}
+		return tell(ctx, tx, out.SessionID, storage.ToldOfDeletion(out))
 	})
 	if err != nil {
 		return lieciba.Deletion{}, err

@@ -228,7 +228,7 @@ func fillHistory(t *testing.T, c *Catalog, o old) {
 // whole transaction, and nothing that do did is there, whatever do made of it.
 func TestFullFileEndsAnAct(t *testing.T) {
 	c := openTest(t)
-	_, err := c.writer.Exec(`PRAGMA max_page_count = 240`)
+	_, err := c.writer.Exec(`PRAGMA max_page_count = 400`)
 	require.NoError(t, err)
 	first := newSite("first")
 	e := lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](time.Now()), At: time.Now(), Act: "manage_sites"}

@@ -49,7 +49,10 @@ func (c *Catalog) PutExport(ctx context.Context, e lieciba.Export) error {
 			e.RequestedBy, e.RequestedByID, us(e.RequestedAt), e.NodeID, e.State, e.DoneBytes, e.TotalBytes, e.Size, e.SHA256[:],
 			e.Manifest[:], usOrNull(e.SealedAt), usOrNull(e.CollectedAt), e.Error,
 			idOrNull(e.RequestID), e.ApprovedBy)
-		return err
+		if err != nil {
+			return err
+		}
+		return tell(ctx, tx, e.SessionID, storage.ToldOfExport(stored, e))
 	})
 }
 

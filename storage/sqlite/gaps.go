@@ -39,7 +39,8 @@ func (c *Catalog) PutGap(ctx context.Context, g lieciba.Gap) error {
 		if len(stored) > 0 {
 			return storage.RepeatGap(stored[0], g)
 		}
-		if _, err := openRecording(ctx, tx, g.RecordingID); err != nil {
+		rec, err := openRecording(ctx, tx, g.RecordingID)
+		if err != nil {
 			return err
 		}
 		b := storage.Bounds(lieciba.Interval{From: g.From, To: g.To})
@@ -53,10 +54,10 @@ func (c *Catalog) PutGap(ctx context.Context, g lieciba.Gap) error {
 		}
 		_, err = execTx(ctx, tx, `INSERT INTO gaps (`+gapColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			g.ID, g.RecordingID, g.CameraID, g.NodeID, us(g.From), usOrNull(g.To), g.Cause, g.Detail)
-		if err != nil || g.Open() {
+		if err != nil {
 			return err
 		}
-		return stageLeaf(ctx, tx, evidence.LeafOfGap(g))
+		return gapKnown(ctx, tx, rec, g)
 	})
 }
 
@@ -71,7 +72,8 @@ func (c *Catalog) CloseGap(ctx context.Context, id lieciba.GapID, to time.Time) 
 		if err != nil || !write {
 			return err
 		}
-		if _, err := openRecording(ctx, tx, stored.RecordingID); err != nil {
+		rec, err := openRecording(ctx, tx, stored.RecordingID)
+		if err != nil {
 			return err
 		}
 		_, err = execTx(ctx, tx, `UPDATE gaps SET to_at = ? WHERE id = ?`, us(end), id)
@@ -79,8 +81,18 @@ func (c *Catalog) CloseGap(ctx context.Context, id lieciba.GapID, to time.Time) 
 			return err
 		}
 		stored.To = end
-		return stageLeaf(ctx, tx, evidence.LeafOfGap(stored))
+		return gapKnown(ctx, tx, rec, stored)
 	})
+}
+
+// gapKnown stages what a gap that was put or closed tells.
+func gapKnown(ctx context.Context, tx *sql.Tx, rec lieciba.Recording, g lieciba.Gap) error {
+	if !g.Open() {
+		if err := stageLeaf(ctx, tx, evidence.LeafOfGap(g)); err != nil {
+			return err
+		}
+	}
+	return tell(ctx, tx, rec.SessionID, storage.ToldOfGap(g))
 }
 
 // RecordingGaps implements storage.Gaps.

@@ -63,7 +63,10 @@ func insertHold(ctx context.Context, tx *sql.Tx, h lieciba.Hold) error {
 		h.ReleaseAskedBy, h.ReleaseAskedByID, usOrNull(h.ReleaseAskedAt), usOrNull(h.ReleaseDue), h.ReleasedBy, usOrNull(h.ReleasedAt)); err != nil {
 		return err
 	}
-	return stageLeaf(ctx, tx, evidence.LeafOfHold(h))
+	if err := stageLeaf(ctx, tx, evidence.LeafOfHold(h)); err != nil {
+		return err
+	}
+	return tell(ctx, tx, h.SessionID, storage.ToldOfHold(h))
 }
 
 // ChangeHold implements storage.Holds.
@@ -87,7 +90,10 @@ func (c *Catalog) ChangeHold(ctx context.Context, id lieciba.HoldID, decide func
 		if err := updateHold(ctx, tx, out); err != nil || !released {
 			return err
 		}
-		return stageLeaf(ctx, tx, evidence.LeafOfRelease(out))
+		if err := stageLeaf(ctx, tx, evidence.LeafOfRelease(out)); err != nil {
+			return err
+		}
+		return tell(ctx, tx, out.SessionID, storage.ToldOfHold(out))
 	})
 	if err != nil {
 		return lieciba.Hold{}, err

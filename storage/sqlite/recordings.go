@@ -93,11 +93,14 @@ func (c *Catalog) MoveRecording(ctx context.Context, id lieciba.RecordingID, to 
 		if err != nil {
 			return err
 		}
-		if r, err = storage.PlanMove(r, to, node, unverified, open); err != nil {
+		next, err := storage.PlanMove(r, to, node, unverified, open)
+		if err != nil {
 			return err
 		}
-		_, err = execTx(ctx, tx, `UPDATE recordings SET state = ?, node_id = ? WHERE id = ?`, r.State, r.NodeID, id)
-		return err
+		if _, err := execTx(ctx, tx, `UPDATE recordings SET state = ?, node_id = ? WHERE id = ?`, next.State, next.NodeID, id); err != nil {
+			return err
+		}
+		return tell(ctx, tx, r.SessionID, storage.ToldOfMove(r, next, c.now()))
 	})
 }
 

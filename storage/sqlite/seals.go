@@ -84,8 +84,17 @@ func sealNow(ctx context.Context, tx *sql.Tx, id lieciba.RecordingID,
 	if err := stageLeaf(ctx, tx, evidence.LeafOfSeal(seal)); err != nil {
 		return seal, err
 	}
-	return seal, setRecordingState(ctx, tx, id, lieciba.RecordingSealed)
+	if err := setRecordingState(ctx, tx, id, lieciba.RecordingSealed); err != nil {
+		return seal, err
+	}
+	unsealed, err := one(ctx, tx, "count", scanCount, countUnsealed, r.SessionID)
+	if err != nil {
+		return seal, err
+	}
+	return seal, tell(ctx, tx, r.SessionID, storage.ToldOfSeal(seal, unsealed))
 }
+
+const countUnsealed = `SELECT count(*) FROM recordings WHERE session_id = ? AND state NOT IN ('sealed', 'expired', 'deleted')`
 
 func setRecordingState(ctx context.Context, tx *sql.Tx, id lieciba.RecordingID, to lieciba.RecordingState) error {
 	_, err := execTx(ctx, tx, `UPDATE recordings SET state = ? WHERE id = ?`, to, id)

@@ -47,7 +47,7 @@ func requireKept(t *testing.T, c *Catalog, kept []lieciba.SiteID) {
 
 func TestFullFile(t *testing.T) {
 	c := openTest(t)
-	_, err := c.writer.Exec(`PRAGMA max_page_count = 240`)
+	_, err := c.writer.Exec(`PRAGMA max_page_count = 400`)
 	require.NoError(t, err)
 	kept, err := fill(t, c)
 	require.Equal(t, lieciba.CodeFull, lieciba.CodeOf(err), "%v", err)

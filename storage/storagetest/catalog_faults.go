@@ -64,6 +64,7 @@ func faultCases(w *world) map[string]faultCase {
 	maps.Copy(cases, faultCasesOfEvidence(w))
 	maps.Copy(cases, faultCasesOfKeeping(w))
 	maps.Copy(cases, faultCasesOfAccess(w))
+	maps.Copy(cases, faultCasesOfNotices(w))
 	maps.Copy(cases, map[string]faultCase{
 		"PutSite":   {call: func(ctx context.Context, c storage.Catalog) error { return c.PutSite(ctx, far) }},
 		"PutRoom":   {call: func(ctx context.Context, c storage.Catalog) error { return c.PutRoom(ctx, hall) }},
@@ -195,5 +196,6 @@ func snapshot(t *testing.T, w *world) []any {
 	add(audit, err)
 	snapshotEvidence(w, add, add2)
 	snapshotAccess(w, add)
+	snapshotExam(w, add, add2)
 	return all
 }

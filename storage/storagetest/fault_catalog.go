@@ -26,7 +26,7 @@ type Write struct {
 
 // CatalogWrites lists the writing methods of storage.Catalog.
 func CatalogWrites() []string {
-	return append(accessWrites(), "PutSite", "PutRoom", "PutCamera", "SetCameraState", "SetCameraSecret", "AssignCamera",
+	return append(append(accessWrites(), examWrites()...), "PutSite", "PutRoom", "PutCamera", "SetCameraState", "SetCameraSecret", "AssignCamera",
 		"ChangeSession", "MoveSession", "EnsureRecording", "SetRecordingWindow", "MoveRecording", "PutRun",
 		"AddSegment", "VerifySegment", "PutGap", "CloseGap", "AcquireLease", "ReleaseLease", "Beat",
 		"PutUser", "PutSignIn", "DeleteSignIn", "DeleteSignIns", "PutClientToken", "AppendAudit",
