@@ -21,12 +21,14 @@ type RequestFilter struct {
 
 // Requests keeps what waits for another person's approval.
 type Requests interface {
-	// PutRequest inserts r; the same again is no error, another content of the ID
-	// is CodeConflict "id".
+	// PutRequest inserts r, which waits; the same again is no error, however it was
+	// decided since, another content of the ID is CodeConflict "id".
 	PutRequest(ctx context.Context, r lieciba.Request) error
 	// ChangeRequest runs decide in one transaction (the Act's, inside of one) that
 	// excludes every other change of the request, and stores what it returns; nil:
 	// nothing. An error of decide is returned as is; it may run more than once.
+	// CodeConflict names "state" for a way that a request does not go (PlanRequest),
+	// "decided_by" when who asked decides, "expires_at" for what comes too late.
 	ChangeRequest(ctx context.Context, id lieciba.RequestID, decide func(lieciba.Request) (*lieciba.Request, error)) (lieciba.Request, error)
 	Request(ctx context.Context, id lieciba.RequestID) (lieciba.Request, error)
 	// ListRequests returns them newest first, then by ID descending.
@@ -45,8 +47,10 @@ type GrantFilter struct {
 
 // Grants keeps who may see which footage.
 type Grants interface {
-	// PutGrant inserts g; the same again is no error. CodeConflict names
-	// "request_id" when another grant came of that request, "id" for another content.
+	// PutGrant inserts g; the same again is no error, also when it was revoked since.
+	// CodeConflict names "request_id" when another grant came of that request or
+	// nobody approved it, "id" for another content of the ID, and the field that
+	// goes beyond what was approved (CheckGranted).
 	PutGrant(ctx context.Context, g lieciba.Grant) error
 	// RevokeGrant ends it at an instant; revoked already: the first stands.
 	RevokeGrant(ctx context.Context, id lieciba.GrantID, by string, at time.Time) (lieciba.Grant, error)

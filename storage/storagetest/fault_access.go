@@ -2,13 +2,14 @@ package storagetest
 
 import (
 	"context"
+	"time"
 
 	"lieciba"
 )
 
 // accessWrites are the writing methods of people and access.
 func accessWrites() []string {
-	return []string{"ChangeSignIn", "EndSignIn", "EndProviderSession"}
+	return []string{"ChangeSignIn", "EndSignIn", "EndProviderSession", "PutRequest", "ChangeRequest", "PutGrant", "RevokeGrant"}
 }
 
 // ChangeSignIn and the methods below are those of storage.Catalog.
@@ -22,4 +23,20 @@ func (f *FaultCatalog) EndSignIn(ctx context.Context, id lieciba.SignInID) error
 
 func (f *FaultCatalog) EndProviderSession(ctx context.Context, issuer, subject, sid string) (int, error) {
 	return get(f, "EndProviderSession", func() (int, error) { return f.Catalog.EndProviderSession(ctx, issuer, subject, sid) })
+}
+
+func (f *FaultCatalog) PutRequest(ctx context.Context, r lieciba.Request) error {
+	return f.do("PutRequest", func() error { return f.Catalog.PutRequest(ctx, r) })
+}
+
+func (f *FaultCatalog) ChangeRequest(ctx context.Context, id lieciba.RequestID, decide func(lieciba.Request) (*lieciba.Request, error)) (lieciba.Request, error) {
+	return get(f, "ChangeRequest", func() (lieciba.Request, error) { return f.Catalog.ChangeRequest(ctx, id, decide) })
+}
+
+func (f *FaultCatalog) PutGrant(ctx context.Context, g lieciba.Grant) error {
+	return f.do("PutGrant", func() error { return f.Catalog.PutGrant(ctx, g) })
+}
+
+func (f *FaultCatalog) RevokeGrant(ctx context.Context, id lieciba.GrantID, by string, at time.Time) (lieciba.Grant, error) {
+	return get(f, "RevokeGrant", func() (lieciba.Grant, error) { return f.Catalog.RevokeGrant(ctx, id, by, at) })
 }
