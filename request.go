@@ -63,6 +63,7 @@ type Asked struct {
 	Until         time.Time   `json:"until,omitzero"` // grant: expires then
 	Appeal        string      `json:"appeal,omitempty"`
 	IncidentID    IncidentID  `json:"incident_id,omitempty"`
+	Purpose       string      `json:"purpose,omitempty"`        // grant without an appeal or incident: data_subject, security
 	RecipientName string      `json:"recipient_name,omitempty"` // export
 	RecipientKind string      `json:"recipient_kind,omitempty"` // export: appeal_board, court, police, data_subject, other
 	Recipient     string      `json:"recipient,omitempty"`      // export: age public key

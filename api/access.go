@@ -104,6 +104,27 @@ func owned(what string, owner func(id string) (string, bool), serve func(*call, 
 	}}
 }
 
+// shown lets in who may do the act somewhere and to whom find shows the object:
+// their own, or any by their role. step names what is refused in the audit log;
+// empty: reading leaves no trace.
+func shown[T any](act lieciba.Act, step string, find func(*call) (T, target, bool, error), serve func(*call, T) error) endpoint {
+	return endpoint{rule: "own, or all by role", act: act, serve: func(c *call) error {
+		if err := c.admit(act); err != nil {
+			return err
+		}
+		obj, t, visible, err := find(c)
+		if err == nil && !visible {
+			if err = notFound(t.what); step != "" {
+				err = c.refusedStep(step, t, "", err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return serve(c, obj)
+	}}
+}
+
 // admit refuses who may never do the act, before any object is looked at.
 func (c *call) admit(act lieciba.Act) error {
 	err := lieciba.AllowSomewhere(c.who, act)
@@ -120,6 +141,7 @@ var auditedRefusals = map[lieciba.Act]bool{
 	lieciba.ActStartSession: true, lieciba.ActReadAudit: true, lieciba.ActReadEvidence: true, lieciba.ActCosign: true,
 	lieciba.ActExport: true, lieciba.ActPushEvent: true, lieciba.ActDraftPolicy: true, lieciba.ActApprovePolicy: true,
 	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActCheckEvidence: true,
+	lieciba.ActApproveRequest: true, lieciba.ActViewRequests: true,
 	lieciba.ActConfirmCancel: true, lieciba.ActLinkSession: true, lieciba.ActReadNotices: true, lieciba.ActManageWebhooks: true,
 }
 

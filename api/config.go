@@ -145,6 +145,9 @@ type Retention interface {
 	// Plan lists by DueAt, unknown dates last, what is not deleted yet; with a
 	// before that is not zero, only what has a date before it. It changes nothing.
 	Plan(ctx context.Context, before time.Time) ([]PlannedDeletion, error)
+	// MayDelete says what forbids to delete a recording's footage before its policy
+	// lets it: CodeConflict. Pure.
+	MayDelete(f lieciba.RetentionFacts) error
 	// Poke makes it look at holds, events and policies now; it does not block.
 	Poke()
 }

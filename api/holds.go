@@ -118,15 +118,19 @@ func (s *Server) placeHold(c *call, x lieciba.ExamSession) error {
 
 // holdByID resolves the session of a hold, because its site decides.
 func (s *Server) holdByID(c *call) (lieciba.Hold, target, error) {
-	id, err := lieciba.ParseID[lieciba.HoldID]("id", c.gin.Param("id"))
+	return s.holdOf(c.ctx(), "id", c.gin.Param("id"))
+}
+
+func (s *Server) holdOf(ctx context.Context, field, ref string) (lieciba.Hold, target, error) {
+	id, err := lieciba.ParseID[lieciba.HoldID](field, ref)
 	if err != nil {
 		return lieciba.Hold{}, target{}, err
 	}
-	h, err := s.cfg.Catalog.Hold(c.ctx(), id)
+	h, err := s.cfg.Catalog.Hold(ctx, id)
 	if err != nil {
 		return h, target{}, asNotFound(err, "hold")
 	}
-	x, err := s.cfg.Catalog.Session(c.ctx(), h.SessionID)
+	x, err := s.cfg.Catalog.Session(ctx, h.SessionID)
 	return h, holdTarget(h, x.SiteID), err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage/evidence"
+	"lieciba/storage/retention"
 	"lieciba/storage/seal"
 	"lieciba/storage/sequencer"
 )
@@ -82,6 +83,8 @@ type seamRetention struct {
 	asked time.Time
 	pokes atomic.Int64
 }
+
+func (*seamRetention) MayDelete(f lieciba.RetentionFacts) error { return retention.MayDelete(f) }
 
 func (s *seamRetention) Poke() { s.pokes.Add(1) }
 

@@ -16,8 +16,9 @@ type Certificate struct {
 	PolicyID    lieciba.PolicyID    `json:"policy_id"`
 	Policy      string              `json:"policy"` // name and version
 	LegalBasis  string              `json:"legal_basis"`
+	RequestID   lieciba.RequestID   `json:"request_id,omitempty"` // approved by two people, instead of a policy
 	Reason      string              `json:"reason"`
-	DueAt       Time                `json:"due_at"`
+	DueAt       Time                `json:"due_at"` // by the policy; of a request, when it was approved
 	DecidedAt   Time                `json:"decided_at"`
 	DoneAt      Time                `json:"done_at"`
 	By          string              `json:"by"`

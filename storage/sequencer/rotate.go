@@ -75,6 +75,11 @@ func (s *Sequencer) Rotate(ctx context.Context, next *evidence.Key, reason strin
 	var made []sequencedBatch
 	err = s.c.Catalog.Act(ctx, &e, func(ctx context.Context) error {
 		made = nil
+		if s.c.Allow != nil {
+			if err := s.c.Allow(ctx, next); err != nil {
+				return err
+			}
+		}
 		l := evidence.NewLeaf(lieciba.LeafKey, next.VerifierKey(), s.c.Now(), detail)
 		if err := s.c.Catalog.StageLeaf(ctx, l); err != nil {
 			return err

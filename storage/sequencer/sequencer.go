@@ -42,6 +42,9 @@ type Config struct {
 	Now        func() time.Time
 	Log        *slog.Logger
 	Who, WhoID string // whose act a rotation is; "system"
+	// Allow, if not nil, is asked in the transaction of a rotation to next, and may
+	// write in it: its error undoes the rotation. It may run more than once.
+	Allow func(ctx context.Context, next *evidence.Key) error
 }
 
 // Stats is how a sequencer stands.

@@ -54,6 +54,8 @@ func (r retainer) Plan(ctx context.Context, before time.Time) ([]api.PlannedDele
 	return out, err
 }
 
+func (retainer) MayDelete(f lieciba.RetentionFacts) error { return retention.MayDelete(f) }
+
 func plannedDeletion(row retention.Row) api.PlannedDeletion {
 	p := api.PlannedDeletion{RecordingID: row.RecordingID, SessionID: row.SessionID, ExternalID: row.ExternalID, CameraID: row.CameraID,
 		Bytes: row.Bytes, Due: row.Due, DueAt: row.DueAt, Started: row.Started, PolicyID: row.PolicyID, Reason: row.Reason}

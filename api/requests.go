@@ -1,0 +1,434 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"lieciba"
+	"lieciba/storage"
+)
+
+// Names of the steps of four eyes in the audit log. Asking is askName.
+const (
+	stepAmend    = "amend_request"
+	stepApprove  = "approve_request"
+	stepRefuse   = "refuse_request"
+	stepWithdraw = "withdraw_request"
+	stepUse      = "use_request"
+	stepRevoke   = "revoke_grant"
+)
+
+// askName is how the audit log calls asking for a kind: ask_grant, ask_export.
+func askName(k lieciba.RequestKind) string { return "ask_" + string(k) }
+
+// maxWaiting bounds how many requests of one person may wait at once.
+const maxWaiting = 100
+
+// requestKind is what the API knows of one kind of request. What is asked is
+// checked when it is asked, changed and used: what was true may not be any more.
+type requestKind interface {
+	// fields lists the names of Asked that a body may hold.
+	fields() []string
+	// check judges a against the catalogue for who asks, and fills in what the
+	// server knows better. The target is what it is about. CodeNotFound looks the
+	// same for what is not there and for what lies outside of the caller's sites.
+	check(c *call, a *lieciba.Asked) (target, error)
+	// approvable says why this person must not approve r, beside the rules of every kind.
+	approvable(ctx context.Context, r lieciba.Request, by lieciba.Principal) error
+	// use prepares the act that r was approved for.
+	use(c *call, r lieciba.Request) (effect, error)
+}
+
+// effect is the act that an approved request does, in one transaction with its use.
+type effect struct {
+	made  string             // kind:ID of what comes of it
+	entry lieciba.AuditEntry // of the act itself, beside that of the use
+	do    func(ctx context.Context, r lieciba.Request, e *lieciba.AuditEntry) error
+	after func() // when all of it is durable; may be nil
+}
+
+func (s *Server) requestKind(k lieciba.RequestKind) (requestKind, error) {
+	switch k {
+	case lieciba.RequestGrant:
+		return grantRequests{s: s}, nil
+	case lieciba.RequestExport:
+		return exportRequests{s: s}, nil
+	case lieciba.RequestHoldRelease:
+		return releaseRequests{s: s}, nil
+	case lieciba.RequestDeletion:
+		return deletionRequests{s: s}, nil
+	case lieciba.RequestPolicy:
+		return policyRequests{s: s}, nil
+	case lieciba.RequestKeyRotation:
+		return keyRequests{}, nil
+	case lieciba.RequestRoles:
+		return roleRequests{s: s}, nil
+	}
+	return nil, lieciba.Invalid("kind", "unknown kind %q: use one of %v", k, lieciba.RequestKinds())
+}
+
+// byAnybody is part of the kinds that every approver may approve.
+type byAnybody struct{}
+
+func (byAnybody) approvable(context.Context, lieciba.Request, lieciba.Principal) error { return nil }
+
+// requester is who asks, with the sign-in they ask from.
+func (c *call) requester() lieciba.Principal {
+	who := c.who
+	if c.signIn != nil {
+		who.SignIn = c.signIn.ID
+	}
+	return who
+}
+
+func requestTarget(r lieciba.Request) target {
+	return target{what: "request", id: string(r.ID), session: r.Asked.SessionID}
+}
+
+// judge checks what is asked by who asks it now.
+func (c *call) judge(kind lieciba.RequestKind, rules requestKind, a *lieciba.Asked) (target, error) {
+	if err := lieciba.AllowSomewhere(c.who, kind.AskAct()); err != nil {
+		return target{what: "route", id: c.gin.FullPath()}, err
+	}
+	return rules.check(c, a)
+}
+
+// askRequest stores what one person asks; it does nothing until another approves it.
+func (s *Server) askRequest(c *call) error {
+	var in requestBody
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	rules, err := s.requestKind(in.Kind)
+	if err != nil {
+		return err
+	}
+	asked, err := in.asked(rules)
+	if err != nil {
+		return err
+	}
+	t, err := c.judge(in.Kind, rules, &asked)
+	if err != nil {
+		return c.refusedStep(askName(in.Kind), t, "", err)
+	}
+	r, err := lieciba.NewRequest(in.Kind, asked, in.Reason, c.requester(), c.now)
+	if err != nil {
+		return err
+	}
+	e := c.stepEntry(askName(r.Kind), r, "asked for: "+r.Reason)
+	if err := c.record(&e, func(ctx context.Context) error {
+		if err := s.roomForRequest(ctx, c); err != nil {
+			return err
+		}
+		return s.people().PutRequest(ctx, r)
+	}); err != nil {
+		return c.refusedStep(askName(r.Kind), requestTarget(r), digestText(r), err)
+	}
+	c.gin.Header("Location", "/v1/requests/"+string(r.ID))
+	v, err := s.viewRequest(c, r, true)
+	if err != nil {
+		return err
+	}
+	return c.created(v)
+}
+
+func (s *Server) roomForRequest(ctx context.Context, c *call) error {
+	list, err := s.people().ListRequests(ctx, storage.RequestFilter{AskedByID: c.who.ID, States: []lieciba.RequestState{lieciba.RequestWaiting},
+		ExpiresAfter: c.now, Limit: maxWaiting})
+	if err == nil && len(list) >= maxWaiting {
+		return lieciba.Errorf(lieciba.CodeRateLimited, "%d of your requests wait already: withdraw some first", maxWaiting)
+	}
+	return err
+}
+
+// amendRequest replaces what is asked while nobody has decided.
+func (s *Server) amendRequest(c *call, r lieciba.Request) error {
+	in := requestBody{Kind: r.Kind}
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	if in.Kind != r.Kind {
+		return lieciba.Invalid("kind", "never changes: withdraw this request and ask anew")
+	}
+	rules, err := s.requestKind(r.Kind)
+	if err != nil {
+		return err
+	}
+	asked, err := in.asked(rules)
+	if err != nil {
+		return err
+	}
+	if _, err := c.judge(r.Kind, rules, &asked); err != nil {
+		return c.refusedStep(stepAmend, requestTarget(r), digestText(r), err)
+	}
+	return s.step(c, r, stepAmend, "asked for otherwise: "+in.Reason, func(r lieciba.Request) (lieciba.Request, error) {
+		return r.Amend(asked, in.Reason, c.requester(), c.now)
+	})
+}
+
+// approveRequest lets another person say yes to exactly what they saw.
+func (s *Server) approveRequest(c *call, r lieciba.Request) error {
+	var in struct {
+		Digest string `json:"digest"`
+	}
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	digest, err := parseDigest(in.Digest)
+	if err != nil {
+		return err
+	}
+	rules, err := s.requestKind(r.Kind)
+	if err != nil {
+		return err
+	}
+	if err := rules.approvable(c.ctx(), r, c.who); err != nil {
+		return c.refusedStep(stepApprove, requestTarget(r), in.Digest, err)
+	}
+	var signIn lieciba.SignIn
+	if c.signIn != nil {
+		signIn = *c.signIn
+	}
+	return s.step(c, r, stepApprove, "approved, asked for by "+r.AskedBy, func(r lieciba.Request) (lieciba.Request, error) {
+		return r.Approve(c.requester(), signIn, digest, c.now, s.cfg.ApproveWith...)
+	})
+}
+
+func parseDigest(s string) (d [32]byte, err error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(d) {
+		return d, lieciba.Invalid("digest", "must be the digest of the request as you saw it: 64 hexadecimal digits")
+	}
+	return [32]byte(b), nil
+}
+
+func (s *Server) refuseRequest(c *call, r lieciba.Request) error {
+	var in struct {
+		Note string `json:"note"`
+	}
+	if err := c.read(&in); err != nil {
+		return err
+	}
+	return s.step(c, r, stepRefuse, "refused: "+in.Note, func(r lieciba.Request) (lieciba.Request, error) {
+		return r.Refuse(c.requester(), in.Note, c.now)
+	})
+}
+
+func (s *Server) withdrawRequest(c *call, r lieciba.Request) error {
+	return s.step(c, r, stepWithdraw, "withdrawn", func(r lieciba.Request) (lieciba.Request, error) {
+		return r.Withdraw(c.requester(), c.now)
+	})
+}
+
+// step changes a request with its audit entry in one transaction, and answers it.
+// A refusal is audited too.
+func (s *Server) step(c *call, r lieciba.Request, name, detail string, decide func(lieciba.Request) (lieciba.Request, error)) error {
+	e := c.stepEntry(name, r, detail)
+	var stored lieciba.Request
+	err := c.record(&e, func(ctx context.Context) (err error) {
+		stored, err = s.people().ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+			next, err := decide(r)
+			e.Detail = detail + "; digest " + digestText(next)
+			return &next, err
+		})
+		return err
+	})
+	if err != nil {
+		return c.refusedStep(name, requestTarget(r), digestText(r), err)
+	}
+	v, err := s.viewRequest(c, stored, true)
+	if err != nil {
+		return err
+	}
+	return c.ok(v)
+}
+
+// useRequest does what was approved: the request is spent, the act is done and
+// both are audited in one transaction.
+func (s *Server) useRequest(c *call, r lieciba.Request) error {
+	stored, after, err := s.spend(c, r)
+	if err != nil {
+		return c.refusedStep(stepUse, requestTarget(r), digestText(r), err)
+	}
+	if after != nil {
+		after()
+	}
+	v, err := s.viewRequest(c, stored, true)
+	if err != nil {
+		return err
+	}
+	return c.ok(v)
+}
+
+func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, after func(), err error) {
+	if _, err := r.Use(c.requester(), "", c.now); err != nil { // before any other reason
+		return r, nil, err
+	}
+	rules, err := s.requestKind(r.Kind)
+	if err != nil {
+		return r, nil, err
+	}
+	again := r.Asked
+	if _, err := c.judge(r.Kind, rules, &again); err != nil {
+		return r, nil, outdated(err)
+	}
+	x, err := rules.use(c, r)
+	if err != nil {
+		return r, nil, err
+	}
+	e := c.stepEntry(stepUse, r, "used for "+x.made+", approved by "+r.DecidedBy)
+	err = c.record(&e, func(ctx context.Context) (err error) {
+		own := x.entry // do may run again
+		stored, err = s.people().ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+			next, err := r.Use(c.requester(), x.made, c.now)
+			return &next, err
+		})
+		if err != nil {
+			return err
+		}
+		if err := x.do(ctx, stored, &own); err != nil {
+			return err
+		}
+		return s.cfg.Catalog.AppendAudit(ctx, own)
+	})
+	return stored, x.after, err
+}
+
+// outdated turns what is wrong with a request that was good when it was asked
+// into a conflict.
+func outdated(err error) error {
+	if lieciba.CodeOf(err) != lieciba.CodeInvalid {
+		return err
+	}
+	e := *asError(err, "")
+	e.Code, e.Message = lieciba.CodeConflict, "what was approved does not hold any more: "+e.Message
+	return &e
+}
+
+func digestText(r lieciba.Request) string { return hex.EncodeToString(r.Digest[:]) }
+
+// byWhom names both pairs of eyes in the audit entry of an act.
+func byWhom(r lieciba.Request) string {
+	return "asked for by " + r.AskedBy + ", approved by " + r.DecidedBy + " (request " + string(r.ID) + ", digest " + digestText(r) + ")"
+}
+
+// stepEntry begins the audit entry of one step of a request.
+func (c *call) stepEntry(name string, r lieciba.Request, detail string) lieciba.AuditEntry {
+	e := c.entry(name, requestTarget(r))
+	e.From, e.To = r.Asked.From, r.Asked.To
+	e.Detail = detail + "; digest " + digestText(r)
+	return e
+}
+
+// refusedStep audits that a step was refused, and returns the refusal. What was
+// merely written wrongly, or could not be judged, is no refusal.
+func (c *call) refusedStep(name string, t target, digest string, err error) error {
+	switch lieciba.CodeOf(err) {
+	case lieciba.CodeInvalid, lieciba.CodeTooLarge, lieciba.CodeUnsupported, lieciba.CodeUnavailable, lieciba.CodeInternal, lieciba.CodeFull:
+		return err
+	}
+	e := c.entry(name, t)
+	e.Outcome = string(lieciba.CodeOf(err))
+	e.Detail = asError(err, c.requestID).Message
+	if digest != "" {
+		e.Detail += "; digest " + digest
+	}
+	if auditErr := c.appendAudit(e); auditErr != nil { // the refusal stands
+		c.server.cfg.Log.ErrorContext(c.ctx(), "a refusal could not be audited", "error", auditErr, "request_id", c.requestID)
+	}
+	return err
+}
+
+// requestBody is what is asked, as it is sent.
+type requestBody struct {
+	Kind          lieciba.RequestKind `json:"kind"`
+	Reason        string              `json:"reason"`
+	SessionID     lieciba.SessionID   `json:"session_id"` // or the external ID
+	CameraIDs     []lieciba.CameraID  `json:"camera_ids"`
+	From          *string             `json:"from"`
+	To            *string             `json:"to"`
+	Until         *string             `json:"until"`
+	Appeal        string              `json:"appeal"`
+	IncidentID    lieciba.IncidentID  `json:"incident_id"`
+	Purpose       string              `json:"purpose"`
+	RecipientName string              `json:"recipient_name"`
+	RecipientKind string              `json:"recipient_kind"`
+	Recipient     string              `json:"recipient"`
+	HoldID        lieciba.HoldID      `json:"hold_id"`
+	RecordingID   lieciba.RecordingID `json:"recording_id"`
+	PolicyID      lieciba.PolicyID    `json:"policy_id"`
+	UserID        lieciba.UserID      `json:"user_id"`
+	Roles         []lieciba.Role      `json:"roles"`
+	SiteIDs       []lieciba.SiteID    `json:"site_ids"`
+}
+
+// asked checks the form of what was sent, and that the kind knows every field of it.
+func (in requestBody) asked(rules requestKind) (a lieciba.Asked, err error) {
+	if err := checkSentence("reason", in.Reason); err != nil {
+		return a, err
+	}
+	a = lieciba.Asked{SessionID: in.SessionID, CameraIDs: in.CameraIDs, Appeal: in.Appeal, IncidentID: in.IncidentID, Purpose: in.Purpose,
+		RecipientName: in.RecipientName, RecipientKind: in.RecipientKind, Recipient: in.Recipient, HoldID: in.HoldID,
+		RecordingID: in.RecordingID, PolicyID: in.PolicyID, UserID: in.UserID, Roles: in.Roles, SiteIDs: in.SiteIDs}
+	for _, f := range []struct {
+		name string
+		from *string
+	}{{"from", in.From}, {"to", in.To}, {"until", in.Until}} {
+		if f.from == nil {
+			continue
+		}
+		t, err := parseTime(f.name, *f.from)
+		if err != nil {
+			return a, err
+		}
+		switch f.name {
+		case "from":
+			a.From = t
+		case "to":
+			a.To = t
+		default:
+			a.Until = t
+		}
+	}
+	if err := checkIDs("camera_ids", a.CameraIDs); err != nil {
+		return a, err
+	}
+	return a, onlyFields(a, rules.fields())
+}
+
+// onlyFields refuses what the kind does not know: what an approver reads as asked
+// for must not hold what nobody acts on.
+func onlyFields(a lieciba.Asked, known []string) error {
+	b, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	var set map[string]any
+	if err := json.Unmarshal(b, &set); err != nil {
+		return err
+	}
+	for name := range set {
+		if !slices.Contains(known, name) {
+			return lieciba.Invalid(name, "is not part of this kind of request: remove it")
+		}
+	}
+	return nil
+}
+
+// checkIDs refuses what is no ID, too many, or one twice.
+func checkIDs[T ~string](field string, ids []T) error {
+	if len(ids) > 100 {
+		return lieciba.Invalid(field, "at most 100")
+	}
+	for i, id := range ids {
+		if _, err := lieciba.ParseID[T](field, string(id)); err != nil {
+			return err
+		}
+		if slices.Contains(ids[:i], id) {
+			return lieciba.Invalid(field, "%s is named twice", id)
+		}
+	}
+	return nil
+}
