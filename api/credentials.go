@@ -14,8 +14,8 @@ type sealedCredentials struct {
 	Password string `json:"password"`
 }
 
-// credentialsOwner binds a sealed secret to its camera.
-func credentialsOwner(id lieciba.CameraID) []byte { return []byte("camera:" + string(id)) }
+// CredentialsOwner is what the sealed credentials of a camera are bound to.
+func CredentialsOwner(id lieciba.CameraID) []byte { return []byte("camera:" + string(id)) }
 
 // SealCredentials makes what storage.Cameras keeps of a camera's credentials;
 // nil for none.
@@ -27,7 +27,7 @@ func SealCredentials(box Secrets, id lieciba.CameraID, c Credentials) []byte {
 	if err != nil {
 		panic(err) // two strings
 	}
-	return box.Seal(plain, credentialsOwner(id))
+	return box.Seal(plain, CredentialsOwner(id))
 }
 
 // OpenCredentials reads back what SealCredentials made; nil gives none.
@@ -35,7 +35,7 @@ func OpenCredentials(box Secrets, id lieciba.CameraID, sealed []byte) (Credentia
 	if sealed == nil {
 		return Credentials{}, nil
 	}
-	plain, err := box.Unseal(sealed, credentialsOwner(id))
+	plain, err := box.Unseal(sealed, CredentialsOwner(id))
 	if err != nil {
 		return Credentials{}, err
 	}

@@ -33,6 +33,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Local accounts."`
 	Token     tokenCmd     `cmd:"" help:"Tokens of machines, such as the citizenship system."`
 	Key       keyCmd       `cmd:"" help:"The key that signs the hash log."`
+	Secret    secretCmd    `cmd:"" help:"The master keys that seal the cameras' passwords."`
 	TLS       tlsCmd       `cmd:"" name:"tls" help:"The certificate that browsers see."`
 	Witness   witnessCmd   `cmd:"" help:"Watch a hash log from another machine, and cosign it."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

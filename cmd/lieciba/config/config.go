@@ -18,6 +18,7 @@ type Config struct {
 	Record  Record  `yaml:"record"`
 	Cameras Cameras `yaml:"cameras"`
 
+	Secrets   Secrets   `yaml:"secrets"`
 	Evidence  Evidence  `yaml:"evidence"`
 	Export    Export    `yaml:"export"`
 	Retention Retention `yaml:"retention"`
@@ -80,6 +81,18 @@ type Cameras struct {
 	Networks   []string `yaml:"networks"`   // only addresses in these are ever dialled
 	Interfaces []string `yaml:"interfaces"` // WS-Discovery runs on these
 }
+
+// Secrets names the master keys that seal the cameras' passwords and the secrets
+// of webhooks.
+type Secrets struct {
+	KeyFile string `yaml:"key_file"` // empty: of the service manager's credentials, else in Data
+	Keys    string `yaml:"-"`        // of the environment; wins over every file
+	// Credentials is the folder of credentials that a service manager hands over.
+	Credentials string `yaml:"-"`
+}
+
+// String keeps keys out of messages and logs.
+func (Secrets) String() string { return "(hidden)" }
 
 // Evidence is the hash log and who vouches for it.
 type Evidence struct {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -47,7 +48,7 @@ func TestExampleCommentsEveryField(t *testing.T) {
 			}
 		}
 		for j := range typ.NumField() {
-			if name := typ.Field(j).Tag.Get("yaml"); !have[name] {
+			if name := typ.Field(j).Tag.Get("yaml"); !have[name] && name != "-" {
 				t.Errorf("%s%s is not in the example", path, name)
 			}
 		}
@@ -118,6 +119,13 @@ func TestEnvironmentWinsAndStaysOutOfErrors(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "postgres://u:secret@h/d", c.Catalog.URL)
 	require.Equal(t, "s3://k:secret@h:9000/b", c.Media.URL)
+
+	c, err = FromEnvironment(func(k string) string {
+		return map[string]string{EnvSecretKey: "a1 b2", EnvCredentials: "/run/credentials/lieciba"}[k]
+	})
+	require.NoError(t, err)
+	require.Equal(t, Secrets{Keys: "a1 b2", Credentials: "/run/credentials/lieciba"}, c.Secrets)
+	require.NotContains(t, fmt.Sprintf("%v %+v %s", c, c, c.Secrets), "a1 b2")
 
 	_, err = FromEnvironment(func(string) string { return "ftp://u:secret@h\x7f" })
 	require.Error(t, err)

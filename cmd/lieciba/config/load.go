@@ -26,6 +26,11 @@ const (
 	EnvCatalogURL = "LIECIBA_CATALOG_URL"
 	EnvMediaURL   = "LIECIBA_MEDIA_URL"
 	EnvReaperURL  = "LIECIBA_REAPER_URL"
+
+	// EnvSecretKey holds master keys of 64 hexadecimal digits, apart by spaces, the
+	// one that seals first. EnvCredentials is set by systemd (systemd.exec(5)).
+	EnvSecretKey   = "LIECIBA_SECRET_KEY"
+	EnvCredentials = "CREDENTIALS_DIRECTORY"
 )
 
 // Load reads a file over the defaults, then the environment, and checks the
@@ -58,6 +63,7 @@ func (c *Config) fromEnvironment(getenv func(string) string) {
 	if v := getenv(EnvMediaURL); v != "" {
 		c.Media.URL = v
 	}
+	c.Secrets.Keys, c.Secrets.Credentials = getenv(EnvSecretKey), getenv(EnvCredentials)
 	if v := getenv(EnvReaperURL); v != "" {
 		c.Media.Reaper = v
 	}

@@ -13,14 +13,53 @@ import (
 	"lieciba/storage/secret"
 )
 
-// SecretKeyName is the file of the data folder whose key seals the cameras' passwords.
+// SecretKeyName is the file of the data folder, and the credential of the service
+// manager, whose keys seal the cameras' passwords.
 const SecretKeyName = "secret.key"
 
-// openSecrets reads the key that opens the cameras' passwords. A missing one is
+// SecretKeyFile is the file with the master keys; empty when they come from the environment.
+func SecretKeyFile(c config.Config) string {
+	switch {
+	case c.Secrets.Keys != "":
+		return ""
+	case c.Secrets.KeyFile != "":
+		return c.Secrets.KeyFile
+	case c.Secrets.Credentials != "":
+		path := filepath.Join(c.Secrets.Credentials, SecretKeyName)
+		if _, err := os.Lstat(path); err == nil {
+			return path
+		}
+	}
+	return filepath.Join(c.Data, SecretKeyName)
+}
+
+// LoadSecrets reads the master keys and makes none: CodeNotFound when there are none.
+func LoadSecrets(c config.Config) (*secret.Box, error) {
+	path := SecretKeyFile(c)
+	if path != "" {
+		return secret.Load(path)
+	}
+	box, err := secret.FromHex(c.Secrets.Keys)
+	return box, named(err, config.EnvSecretKey)
+}
+
+// named puts the name of an environment variable into an error of its content.
+func named(err error, name string) error {
+	var e *lieciba.Error
+	if errors.As(err, &e) {
+		return &lieciba.Error{Code: e.Code, Field: name, Message: e.Message}
+	}
+	return err
+}
+
+// openSecrets reads the keys that open the cameras' passwords. A missing file is
 // made when nothing was sealed yet, or when anew says that this is wanted: else
 // CodeNotFound with the cure, because no new key opens what is there.
 func openSecrets(ctx context.Context, cat storage.Catalog, c config.Config, anew bool) (*secret.Box, error) {
-	path := filepath.Join(c.Data, SecretKeyName)
+	path := SecretKeyFile(c)
+	if path == "" {
+		return LoadSecrets(c)
+	}
 	_, err := os.Lstat(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, durable.Error(err)

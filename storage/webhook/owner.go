@@ -1,0 +1,7 @@
+package webhook
+
+import "lieciba"
+
+// SecretOwner is what a webhook's sealed secrets are bound to, for a change of
+// the master key.
+func SecretOwner(id lieciba.WebhookID) []byte { return aad(id) }
