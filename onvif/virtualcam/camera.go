@@ -174,6 +174,15 @@ func (c *Camera) SetClockSkew(d time.Duration) {
 	c.streams.SetClockSkew(d)
 }
 
+// SetDark covers the lens, for streams and snapshots; the camera raises no event
+// of its own for it (see Raise).
+func (c *Camera) SetDark(on bool) {
+	c.mu.Lock()
+	c.scene.SetDark(on)
+	c.mu.Unlock()
+	c.streams.SetDark(on)
+}
+
 // now is the camera's clock.
 func (c *Camera) now() time.Time {
 	c.mu.Lock()

@@ -24,6 +24,7 @@ type Scene struct {
 	shown   int64  // instant on the canvas, Unix milliseconds
 	clock   string // that is on the canvas, ASCII
 	squareX int    // where the square is
+	dark    bool   // nothing is drawn: the canvas is black
 	layout  layout
 }
 
@@ -46,14 +47,34 @@ func New(c Config) (*Scene, error) {
 		return nil, err
 	}
 	s := &Scene{Encoder: e, config: c, shown: -1, layout: layoutFor(c)}
+	s.still()
+	return s, nil
+}
+
+// still draws what stays: the room and the camera's name.
+func (s *Scene) still() {
 	s.room()
 	l := s.layout
-	name := []rune(c.Name)
+	name := []rune(s.config.Name)
 	if space := (l.columns - l.textX) / (l.text.advance * l.text.scale); len(name) > space {
 		name = name[:max(space, 0)]
 	}
-	drawText(e.Canvas(), l.textX, l.nameY, string(name), l.text)
-	return s, nil
+	drawText(s.Encoder.Canvas(), l.textX, l.nameY, string(name), l.text)
+}
+
+// SetDark covers the lens: all is black, time code included, until it is taken
+// off again.
+func (s *Scene) SetDark(on bool) {
+	if on == s.dark {
+		return
+	}
+	s.dark, s.shown, s.clock = on, -1, ""
+	m := s.Encoder.Canvas()
+	m.Fill(0, 0, m.Columns, m.Rows, h264gen.Black)
+	m.Paint(0, 0, m.Columns, m.Rows, h264gen.Grey)
+	if !on {
+		s.still()
+	}
 }
 
 func layoutFor(c Config) layout {
@@ -93,7 +114,7 @@ const (
 // Draw puts the instant t on the canvas: code, clock and moving square.
 func (s *Scene) Draw(t time.Time) {
 	ms := t.UnixMilli()
-	if ms == s.shown {
+	if ms == s.shown || s.dark {
 		return
 	}
 	s.shown = ms

@@ -128,3 +128,44 @@ func BenchmarkP(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/float64(b.N), "bytes/frame")
 }
+
+// TestACoveredLens holds a stream that goes dark in mid-GOP, and back, against
+// ffmpeg: black and nothing else, and then the room as if nothing had been.
+func TestACoveredLens(t *testing.T) {
+	const width, height = 320, 180
+	config := Config{Width: width, Height: height, DeclaredRate: 25, Name: "A"}
+	s, err := New(config)
+	require.NoError(t, err)
+	var raw []byte
+	for i := range 30 {
+		s.SetDark(i >= 10 && i < 20)
+		units := s.P
+		if i == 0 {
+			units = s.IDR
+		}
+		for _, u := range units(start.Add(time.Duration(i) * 40 * time.Millisecond)) {
+			raw = append(append(raw, 0, 0, 0, 1), u...)
+		}
+	}
+	cmd := exec.Command("ffmpeg", "-v", "warning", "-f", "h264", "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray", "-fps_mode", "passthrough", "-")
+	cmd.Stdin = bytes.NewReader(raw)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.Len(t, out, 30*width*height)
+	require.LessOrEqual(t, out[10*width*height], byte(16))
+	black := bytes.Repeat([]byte{out[10*width*height]}, width*height)
+	for i := range 30 {
+		one := out[i*width*height:][:width*height]
+		if i >= 10 && i < 20 {
+			require.True(t, bytes.Equal(black, one), "picture %d", i)
+			continue
+		}
+		ms, ok := DecodeLuma(one, width, width, height)
+		require.True(t, ok, "picture %d", i)
+		require.Equal(t, start.UnixMilli()+int64(i)*40, ms)
+	}
+	fresh, err := New(config)
+	require.NoError(t, err)
+	fresh.Draw(start.Add(29 * 40 * time.Millisecond))
+	require.Equal(t, fresh.Image(), s.Image())
+}

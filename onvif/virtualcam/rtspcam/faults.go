@@ -14,6 +14,8 @@ type faults struct {
 	skew       time.Duration // camera clock minus real time
 	loss       float64       // share of RTP packets that are not sent
 	reorder    float64       // share of RTP packets that change places with the one before
+	dark       bool
+	silent     bool
 	noReports  bool
 	noKeys     bool
 	delay      time.Duration // before an answer
@@ -37,6 +39,13 @@ func (s *Server) Freeze(on bool) { s.misbehave(func(f *faults) { f.frozen = on }
 func (s *Server) FreezePicture(on bool) {
 	s.misbehave(func(f *faults) { f.still, f.stillSince = on, time.Now() })
 }
+
+// SetDark covers the lens: the pictures go on and are black. The recorded H.265
+// stays as it is.
+func (s *Server) SetDark(on bool) { s.misbehave(func(f *faults) { f.dark = on }) }
+
+// SetSilent mutes the microphone: sound goes on and holds nothing.
+func (s *Server) SetSilent(on bool) { s.misbehave(func(f *faults) { f.silent = on }) }
 
 // SetClockSkew sets the camera's clock ahead of real time: sender reports tell
 // it, the time code in the picture stays real.

@@ -175,3 +175,25 @@ func TestNoReportsAtAll(t *testing.T) {
 	}
 	requireWell(t, s, "tcp")
 }
+
+// TestAMutedMicrophone: sound goes on in every codec, and ffmpeg hears nothing in it.
+func TestAMutedMicrophone(t *testing.T) {
+	for _, codec := range []lieciba.AudioCodec{lieciba.PCMA, lieciba.PCMU, lieciba.AAC, lieciba.Opus} {
+		t.Run(string(codec), func(t *testing.T) {
+			s := start(t, Config{Name: "Front", Width: 320, Height: 180, GOP: 25, Audio: codec})
+			loudest := func() (peak int) {
+				raw := ffmpeg(t, "tcp", withUser(s, lieciba.StreamMain), "-vn", "-t", "1", "-ac", "1", "-f", "s16le", "-")
+				require.Greater(t, len(raw), 8000)
+				for i := 0; i+1 < len(raw); i += 2 {
+					v := int(int16(uint16(raw[i]) | uint16(raw[i+1])<<8))
+					peak = max(peak, v, -v)
+				}
+				return peak
+			}
+			s.SetSilent(true)
+			require.LessOrEqual(t, loudest(), 16)
+			s.SetSilent(false)
+			require.Greater(t, loudest(), 4000)
+		})
+	}
+}

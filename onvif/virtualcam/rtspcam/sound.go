@@ -1,6 +1,7 @@
 package rtspcam
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
@@ -20,7 +21,7 @@ type sound struct {
 	began time.Time
 	sent  int64 // samples
 	chunk int64 // samples a packet
-	next  func() ([]*rtp.Packet, error)
+	next  func(silent bool) ([]*rtp.Packet, error)
 }
 
 func newSound(codec lieciba.AudioCodec, began time.Time) (*sound, error) {
@@ -45,7 +46,13 @@ func newSound(codec lieciba.AudioCodec, began time.Time) (*sound, error) {
 	for range int(s.chunk) / len(period) {
 		samples = append(samples, period...)
 	}
-	s.next = func() ([]*rtp.Packet, error) { return enc.Encode(samples) }
+	nothing := bytes.Repeat([]byte{tone.SilentG711(mulaw)}, int(s.chunk))
+	s.next = func(silent bool) ([]*rtp.Packet, error) {
+		if silent {
+			return enc.Encode(nothing)
+		}
+		return enc.Encode(samples)
+	}
 	return s, enc.Init()
 }
 
@@ -55,7 +62,10 @@ func newAAC(began time.Time) (*sound, error) {
 	s := &sound{track: newTrack(media(forma), tone.AACRate), began: began, chunk: tone.SamplesPerAAC}
 	enc := &rtpmpeg4audio.Encoder{PayloadType: 97, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3, PayloadMaxSize: payload}
 	i := 0
-	s.next = func() ([]*rtp.Packet, error) {
+	s.next = func(silent bool) ([]*rtp.Packet, error) {
+		if silent {
+			return enc.Encode([][]byte{tone.SilentAAC()})
+		}
 		i++
 		return enc.Encode(units[(i-1)%len(units) : (i-1)%len(units)+1])
 	}
@@ -68,9 +78,13 @@ func newOpus(began time.Time) (*sound, error) {
 	s := &sound{track: newTrack(media(forma), tone.OpusRate), began: began, chunk: tone.SamplesPerOpus}
 	enc := &rtpsimpleaudio.Encoder{PayloadType: 98, PayloadMaxSize: payload}
 	i := 0
-	s.next = func() ([]*rtp.Packet, error) {
+	s.next = func(silent bool) ([]*rtp.Packet, error) {
 		i++
-		p, err := enc.Encode(frames[(i-1)%len(frames)])
+		frame := frames[(i-1)%len(frames)]
+		if silent {
+			frame = tone.SilentOpus()
+		}
+		p, err := enc.Encode(frame)
 		return []*rtp.Packet{p}, err
 	}
 	return s, enc.Init()
@@ -82,14 +96,14 @@ func media(f format.Format) *description.Media {
 
 // until returns the packets of all sound that is over by now. After a pause
 // (no reader) it starts at now instead of making up for it.
-func (s *sound) until(now time.Time) []*rtp.Packet {
+func (s *sound) until(now time.Time, silent bool) []*rtp.Packet {
 	due := now.Sub(s.began).Microseconds() * int64(s.track.rate) / 1_000_000
 	if due-s.sent > int64(s.track.rate) {
 		s.sent += (due - s.sent) / s.chunk * s.chunk
 	}
 	var out []*rtp.Packet
 	for ; s.sent+s.chunk <= due; s.sent += s.chunk {
-		packets, err := s.next()
+		packets, err := s.next(silent)
 		if err != nil {
 			return out // the loops are compiled in: they always pack
 		}

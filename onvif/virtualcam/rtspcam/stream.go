@@ -136,6 +136,9 @@ func (s *stream) frame(now time.Time, f faults) {
 	if f.noKeys && index%s.cfg.GOP == 0 { // its place in time stays empty
 		return
 	}
+	if d, ok := s.source.(*drawn); ok {
+		d.scene.SetDark(f.dark)
+	}
 	packets, err := s.packer.Encode(s.source.unit(shown, index))
 	if err != nil {
 		return // a unit that cannot be packed: none that is made here
@@ -146,7 +149,7 @@ func (s *stream) frame(now time.Time, f faults) {
 	}
 	s.send(s.video, packets, f)
 	if s.sound != nil {
-		s.send(s.sound.track, s.sound.until(now), f)
+		s.send(s.sound.track, s.sound.until(now, f.silent), f)
 	}
 }
 

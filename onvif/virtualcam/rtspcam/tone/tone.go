@@ -79,3 +79,25 @@ func must(err error) {
 		panic(err)
 	}
 }
+
+// SilentG711 is the code of the sample nearest to none (ITU-T G.711).
+func SilentG711(mulaw bool) byte {
+	if mulaw {
+		return 0xff
+	}
+	return 0xd5
+}
+
+// SilentAAC is an AAC-LC access unit of one channel that holds no sound: a
+// single_channel_element without a section (ISO/IEC 14496-3, 4.4.2.1). Treat as
+// immutable.
+func SilentAAC() []byte { return silentAAC }
+
+// SilentOpus is a packet of 20 ms of one channel that holds no sound (RFC 6716
+// section 3.1: CELT, full band, one frame). Treat as immutable.
+func SilentOpus() []byte { return silentOpus }
+
+var (
+	silentAAC  = []byte{0x00, 0xc8, 0x00, 0x80, 0x23, 0x80}
+	silentOpus = []byte{0xf8, 0xff, 0xfe}
+)
