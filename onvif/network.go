@@ -18,10 +18,36 @@ import (
 	"lieciba"
 )
 
-// allowed reports whether a lies in one of the networks.
+// ownRanges hold addresses that lead to this machine, to this link or to many at
+// once (RFC 6890). A network allows one only if it lies inside of the range: so
+// 0.0.0.0/0 does not open the services of the server itself, and 127.0.0.0/8 does.
+var ownRanges = prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
+	"::/127", "fe80::/10", "fec0::/10", "ff00::/8")
+
+// metadataHosts hand out a machine's credentials to whoever asks from it. Only a
+// network of that one address allows one.
+var metadataHosts = prefixes("169.254.169.254/32", "169.254.170.2/32", "100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::254/128")
+
+func prefixes(list ...string) (out []netip.Prefix) {
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+// allowed reports whether a lies in one of the networks that may hold it.
 func allowed(networks []netip.Prefix, a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	return a.IsValid() && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
+	if !a.IsValid() {
+		return false
+	}
+	least := 0 // bits that a network needs to hold a
+	for _, own := range slices.Concat(ownRanges, metadataHosts) {
+		if own.Contains(a) {
+			least = max(least, own.Bits())
+		}
+	}
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) && p.Bits() >= least })
 }
 
 // dialer refuses every address outside the networks. The check sits in Control,

@@ -18,6 +18,7 @@ type Config struct {
 	Record  Record  `yaml:"record"`
 	Cameras Cameras `yaml:"cameras"`
 
+	SignIn    SignIn    `yaml:"sign_in"`
 	Secrets   Secrets   `yaml:"secrets"`
 	Evidence  Evidence  `yaml:"evidence"`
 	Export    Export    `yaml:"export"`
@@ -141,7 +142,8 @@ func Default() Config {
 		WebRTC: WebRTC{Addresses: []string{"127.0.0.1"}, Port: 8421, Viewers: 200},
 		Record: Record{Before: Duration(5 * time.Minute), After: Duration(5 * time.Minute),
 			Segment: Duration(30 * time.Second), SpoolSize: 20 << 30},
-		Cameras:   Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fd00::/8", "fe80::/10"}},
+		Cameras:   Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"}},
+		SignIn:    SignIn{ApproveWith: ApproveWithPasskey, OIDC: OIDC{Name: "OpenID Connect", Scopes: []string{"profile"}, GroupsClaim: "groups"}},
 		Evidence:  Evidence{Stamp: Stamp{Every: Duration(time.Hour)}},
 		Export:    Export{KeepDays: 30, WitnessWait: Duration(2 * time.Minute)},
 		Retention: Retention{Delete: true, Every: Duration(time.Hour)},

@@ -63,6 +63,7 @@ func (c *Config) fromEnvironment(getenv func(string) string) {
 	if v := getenv(EnvMediaURL); v != "" {
 		c.Media.URL = v
 	}
+	c.SignIn.OIDC.ClientSecret = getenv(EnvClientSecret)
 	c.Secrets.Keys, c.Secrets.Credentials = getenv(EnvSecretKey), getenv(EnvCredentials)
 	if v := getenv(EnvReaperURL); v != "" {
 		c.Media.Reaper = v
@@ -147,7 +148,7 @@ func (c Config) faults() []fault {
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "text", "json")},
 	}
-	return list
+	return append(list, c.signInFaults()...)
 }
 
 func notEmpty(s, cure string) error {
