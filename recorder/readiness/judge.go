@@ -18,6 +18,8 @@ const (
 	fewestDeltas = 50               // pictures that sameness is judged by
 	flatBlock    = 1.05             // bytes a block of a key frame, by CAVLC
 	flatBlockAr  = 0.25             // the same by CABAC or H.265
+	flatHead     = 48.0             // bytes beside the blocks
+	keyToDelta   = 20               // how much larger a key frame of a still picture is than what follows
 	silentBelow  = -64.0            // dBFS: two steps of G.711 around nothing
 	clockGood    = 250 * time.Millisecond
 	clockFailed  = time.Second
@@ -112,7 +114,7 @@ func (f PictureFacts) flat() bool {
 	if f.Arithmetic {
 		limit = flatBlockAr
 	}
-	return f.Blocks > 0 && f.Keys > 0 && f.bytesABlock() <= limit
+	return f.Blocks > 0 && f.Keys > 0 && float64(f.KeyBytes) <= flatHead+limit*float64(f.Blocks)
 }
 
 func (f PictureFacts) emptyShare() float64 {
@@ -123,12 +125,13 @@ func (f PictureFacts) emptyShare() float64 {
 }
 
 // still reports whether nothing moves: half of the pictures are nearly empty, or
-// all are of one size, as those of an encoder are that has nothing left to say.
+// all are small and of one size, as those of an encoder are that has nothing left to say.
 func (f PictureFacts) still() bool {
 	if f.Deltas == 0 {
 		return false
 	}
-	return f.emptyShare() >= 0.5 || f.Deltas >= fewestDeltas && f.High-f.Low <= 2+f.Low/50
+	same := f.Deltas >= fewestDeltas && f.High-f.Low <= 2+f.Low/50 && f.High*keyToDelta <= f.KeyBytes
+	return same || f.emptyShare() >= 0.5
 }
 
 // JudgeSound decides on the level; needed tells whether a part of the session
