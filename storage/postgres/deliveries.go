@@ -36,15 +36,15 @@ const (
 		AND NOT EXISTS (SELECT FROM deliveries AS e WHERE e.webhook_id = d.webhook_id AND e.line = d.line AND e.state = 'waiting' AND e.number < d.number)`
 	// Another node that claims the same moment has locked what it takes: skip it.
 	// One that has just taken it is seen by the locked row, which is looked at anew.
-	selectDue = selectDelivery + `WHERE d.next_at <= $1 AND (d.held_until IS NULL OR d.held_until <= $1) AND ` + firstInLine + `
+	selectDue = selectDelivery + `WHERE d.next_at <= $1 AND (d.held_until IS NULL OR d.held_until <= $1) AND ($3 = '' OR d.webhook_id::text = $3) AND ` + firstInLine + `
 		ORDER BY d.next_at, d.number LIMIT $2 FOR NO KEY UPDATE OF d SKIP LOCKED`
 	nextDelivery = `SELECT min(greatest(d.next_at, d.held_until)) FROM deliveries AS d WHERE ` + firstInLine
 )
 
 // ClaimDeliveries implements storage.Notices.
-func (c *Catalog) ClaimDeliveries(ctx context.Context, node lieciba.NodeID, now time.Time, ttl time.Duration, limit int) (out []lieciba.Delivery, err error) {
+func (c *Catalog) ClaimDeliveries(ctx context.Context, node lieciba.NodeID, w lieciba.WebhookID, now time.Time, ttl time.Duration, limit int) (out []lieciba.Delivery, err error) {
 	err = c.write(ctx, "claim deliveries", func(tx pgx.Tx) error {
-		out, err = list(ctx, tx, scanDelivery, selectDue, ts(now), storage.PageLimit(limit))
+		out, err = list(ctx, tx, scanDelivery, selectDue, ts(now), storage.PageLimit(limit), string(w))
 		if err != nil || len(out) == 0 {
 			return err
 		}

@@ -33,14 +33,14 @@ const (
 	// firstInLine leaves the oldest that waits, of each enabled webhook and session.
 	firstInLine = `d.state = 'waiting' AND NOT EXISTS (SELECT 1 FROM webhooks WHERE webhooks.id = d.webhook_id AND disabled)
 		AND NOT EXISTS (SELECT 1 FROM deliveries AS e WHERE e.webhook_id = d.webhook_id AND e.line = d.line AND e.state = 'waiting' AND e.number < d.number)`
-	whereDue     = `WHERE d.next_at <= ?1 AND coalesce(held_until, 0) <= ?1 AND ` + firstInLine + ` ORDER BY d.next_at, d.number LIMIT ?2`
+	whereDue     = `WHERE d.next_at <= ?1 AND coalesce(held_until, 0) <= ?1 AND (?3 = '' OR d.webhook_id = ?3) AND ` + firstInLine + ` ORDER BY d.next_at, d.number LIMIT ?2`
 	nextDelivery = `SELECT min(max(d.next_at, coalesce(held_until, d.next_at))) FROM deliveries AS d WHERE ` + firstInLine
 )
 
 // ClaimDeliveries implements storage.Notices.
-func (c *Catalog) ClaimDeliveries(ctx context.Context, node lieciba.NodeID, now time.Time, ttl time.Duration, limit int) (out []lieciba.Delivery, err error) {
+func (c *Catalog) ClaimDeliveries(ctx context.Context, node lieciba.NodeID, w lieciba.WebhookID, now time.Time, ttl time.Duration, limit int) (out []lieciba.Delivery, err error) {
 	err = c.write(ctx, "claim deliveries", func(tx *sql.Tx) error {
-		out, err = list(ctx, tx, scanDelivery, selectDelivery+whereDue, us(now), storage.PageLimit(limit))
+		out, err = list(ctx, tx, scanDelivery, selectDelivery+whereDue, us(now), storage.PageLimit(limit), w)
 		if err != nil {
 			return err
 		}

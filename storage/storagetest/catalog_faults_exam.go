@@ -22,7 +22,7 @@ func faultCasesOfNotices(w *world) map[string]faultCase {
 		return err
 	}
 	claim := func(ctx context.Context, c storage.Catalog) error {
-		_, err := c.ClaimDeliveries(ctx, nodeA, sec(2), time.Minute, 10)
+		_, err := c.ClaimDeliveries(ctx, nodeA, "", sec(2), time.Minute, 10)
 		return err
 	}
 	dead := lieciba.Delivery{WebhookID: hook.ID, Notice: lieciba.Notice{Number: 1}, State: lieciba.DeliveryDead, Attempts: 3, LastError: "503", DoneAt: sec(9)}

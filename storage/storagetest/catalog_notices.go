@@ -44,7 +44,7 @@ func (w *world) publish(t *testing.T) int {
 // claim returns the notices that are due at sec(at), claimed by node for a minute.
 func (w *world) claim(t *testing.T, node lieciba.NodeID, at float64) []lieciba.Delivery {
 	t.Helper()
-	list, err := w.ClaimDeliveries(w.ctx, node, sec(at), time.Minute, 100)
+	list, err := w.ClaimDeliveries(w.ctx, node, "", sec(at), time.Minute, 100)
 	require.NoError(t, err)
 	return list
 }
@@ -300,10 +300,13 @@ func testClaims(t *testing.T, w *world) {
 	require.Equal(t, sec(62), next, "when the claims end")
 	require.Len(t, w.claim(t, nodeB, 62), 4, "then they are free")
 
-	limited, err := w.ClaimDeliveries(w.ctx, nodeA, sec(200), time.Minute, 2)
+	own, err := w.ClaimDeliveries(w.ctx, nodeB, b.ID, sec(150), time.Second, 9)
+	require.NoError(t, err)
+	require.Equal(t, []lieciba.NoticeID{late[0].ID}, idsOf(own), "of that webhook alone")
+	limited, err := w.ClaimDeliveries(w.ctx, nodeA, "", sec(200), time.Minute, 2)
 	require.NoError(t, err)
 	require.Len(t, limited, 2)
-	rest, err := w.ClaimDeliveries(w.ctx, nodeA, sec(200), time.Minute, 9)
+	rest, err := w.ClaimDeliveries(w.ctx, nodeA, "", sec(200), time.Minute, 9)
 	require.NoError(t, err)
 	require.Len(t, rest, 2)
 	for _, d := range append(limited, rest...) {

@@ -138,7 +138,7 @@ func testClaimersAtOnce(t *testing.T, w *world) {
 		defer func() { failed.CompareAndSwap(false, err != nil) }()
 		node := newID[lieciba.NodeID]()
 		for !give(lieciba.Delivery{}) && !failed.Load() {
-			list, err := c.ClaimDeliveries(w.ctx, node, sec(2), time.Hour, 3)
+			list, err := c.ClaimDeliveries(w.ctx, node, "", sec(2), time.Hour, 3)
 			if err != nil {
 				return err
 			}

@@ -27,8 +27,8 @@ func (f *FaultCatalog) PublishNotices(ctx context.Context, limit int, now time.T
 	return get(f, "PublishNotices", func() (int, error) { return f.Catalog.PublishNotices(ctx, limit, now) })
 }
 
-func (f *FaultCatalog) ClaimDeliveries(ctx context.Context, node lieciba.NodeID, now time.Time, ttl time.Duration, limit int) ([]lieciba.Delivery, error) {
-	return get(f, "ClaimDeliveries", func() ([]lieciba.Delivery, error) { return f.Catalog.ClaimDeliveries(ctx, node, now, ttl, limit) })
+func (f *FaultCatalog) ClaimDeliveries(ctx context.Context, node lieciba.NodeID, w lieciba.WebhookID, now time.Time, ttl time.Duration, limit int) ([]lieciba.Delivery, error) {
+	return get(f, "ClaimDeliveries", func() ([]lieciba.Delivery, error) { return f.Catalog.ClaimDeliveries(ctx, node, w, now, ttl, limit) })
 }
 
 func (f *FaultCatalog) SettleDelivery(ctx context.Context, node lieciba.NodeID, d lieciba.Delivery) error {

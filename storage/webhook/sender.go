@@ -17,8 +17,7 @@ const (
 	DeadAfter    = 3 * 24 * time.Hour  // given up when the notice is so old…
 	DeadAttempts = 8                   // …and was tried at least so often: the server may have been off
 	claimFor     = time.Minute         // longer than an attempt can last
-	parallel     = 16                  // attempts under way, over all webhooks
-	perWebhook   = 4                   // of those, to one webhook: a slow one must not take them all
+	lanes        = 8                   // attempts under way to one webhook
 	batch        = 200                 // notices published at once
 	look         = time.Second         // between two looks when nothing pokes
 	answerLimit  = 4 << 10             // bytes of an answer that are read; they are dropped
@@ -118,7 +117,7 @@ func (s *Sender) Round(ctx context.Context) error {
 
 // turn publishes, and begins as many attempts as are due and may run. It returns
 // how many deliveries it claimed.
-func (s *Sender) turn(ctx context.Context, out *outbox) (int, error) {
+func (s *Sender) turn(ctx context.Context, out *outbox) (claimed int, err error) {
 	for {
 		n, err := s.Catalog.PublishNotices(ctx, batch, s.Now())
 		if err != nil {
@@ -128,15 +127,25 @@ func (s *Sender) turn(ctx context.Context, out *outbox) (int, error) {
 			break
 		}
 	}
-	free := out.free()
-	if free == 0 {
-		return 0, nil
+	hooks, err := s.Catalog.ListWebhooks(ctx)
+	if err != nil {
+		return 0, err
 	}
-	list, err := s.Catalog.ClaimDeliveries(ctx, s.Node, s.Now(), claimFor, free)
-	for _, d := range list {
-		out.take(ctx, d)
+	for _, w := range hooks {
+		free := out.free(w.ID)
+		if w.Disabled || free == 0 {
+			continue
+		}
+		list, err := s.Catalog.ClaimDeliveries(ctx, s.Node, w.ID, s.Now(), claimFor, free)
+		if err != nil {
+			return claimed, err
+		}
+		claimed += len(list)
+		for _, d := range list {
+			out.begin(ctx, d)
+		}
 	}
-	return len(list), err
+	return claimed, nil
 }
 
 // outbox is the attempts under way.
@@ -145,26 +154,28 @@ type outbox struct {
 	done   chan struct{} // a word for attempts that have ended
 	jobs   sync.WaitGroup
 
-	mu       sync.Mutex
-	running  int
-	webhooks map[lieciba.WebhookID]int // attempts under way to each
+	mu      sync.Mutex
+	running map[lieciba.WebhookID]int // attempts to each
+	all     int
 }
 
 func newOutbox(s *Sender) *outbox {
-	return &outbox{sender: s, webhooks: map[lieciba.WebhookID]int{}, done: make(chan struct{}, 1)}
+	return &outbox{sender: s, running: map[lieciba.WebhookID]int{}, done: make(chan struct{}, 1)}
 }
 
-func (o *outbox) free() int {
+// free is how many more attempts to a webhook may run: each has lanes of its own,
+// so that a slow one takes none from the others.
+func (o *outbox) free(id lieciba.WebhookID) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return parallel - o.running
+	return lanes - o.running[id]
 }
 
 // next waits for an attempt to end, which may make another delivery due; false
 // when none is under way.
 func (o *outbox) next() bool {
 	o.mu.Lock()
-	idle := o.running == 0 && len(o.done) == 0
+	idle := o.all == 0 && len(o.done) == 0
 	o.mu.Unlock()
 	if idle {
 		return false
@@ -173,21 +184,11 @@ func (o *outbox) next() bool {
 	return true
 }
 
-// take begins an attempt, or puts the delivery off when its webhook has as many
-// under way as it may.
-func (o *outbox) take(ctx context.Context, d lieciba.Delivery) {
+func (o *outbox) begin(ctx context.Context, d lieciba.Delivery) {
 	o.mu.Lock()
-	full := o.webhooks[d.WebhookID] >= perWebhook
-	if !full {
-		o.webhooks[d.WebhookID]++
-		o.running++
-	}
+	o.running[d.WebhookID]++
+	o.all++
 	o.mu.Unlock()
-	if full {
-		d.NextAt = o.sender.Now().Add(look)
-		o.sender.settle(ctx, d)
-		return
-	}
 	o.jobs.Go(func() {
 		defer o.ended(d.WebhookID)
 		o.sender.deliver(ctx, d)
@@ -197,8 +198,8 @@ func (o *outbox) take(ctx context.Context, d lieciba.Delivery) {
 func (o *outbox) ended(id lieciba.WebhookID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.webhooks[id]--
-	o.running--
+	o.running[id]--
+	o.all--
 	select {
 	case o.done <- struct{}{}:
 	default: // a word is waiting already
