@@ -58,8 +58,9 @@ type SessionChange struct {
 }
 
 // ApplySessionDocument decides what a pushed document makes of a session.
-// current is nil for a session not seen before; room is the one the document
-// names. Pure: the caller stores the result, and nothing when Unchanged.
+// current is nil for a session not seen before; it has another key when it was
+// started by hand and is linked to this one. room is the one the document names.
+// Pure: the caller stores the result, and nothing when Unchanged.
 //
 // Errors: CodeInvalid names the field; CodeConflict for a version that is older
 // or equal with another body, and for a change that its state forbids.
@@ -89,7 +90,42 @@ func ApplySessionDocument(current *ExamSession, key SessionKey, doc SessionDocum
 	next.ID, next.CreatedAt = current.ID, current.CreatedAt
 	next.State, next.CancelAsked = current.State, current.CancelAsked
 	next.Parts = keepPartIDs(current.Parts, next.Parts)
-	return lateChange(*current, next, doc, now)
+	if current.SessionKey == key {
+		return lateChange(*current, next, doc, now)
+	}
+	linked, kept := asFilmed(*current, next)
+	next, change, err := lateChange(*current, linked, doc, now)
+	if err == nil && kept {
+		change.Notes = append(change.Notes, "the session was started by hand: its room and times stay as it was filmed")
+	}
+	return next, change, err
+}
+
+// asFilmed is next of a session that was started by hand and is linked to the key
+// of the document: what has been filmed, or is being filmed, stays as it is, and a
+// running session ends at the later of both ends. kept tells that the document
+// says otherwise. A session that has not begun is as the document says.
+func asFilmed(current, next ExamSession) (out ExamSession, kept bool) {
+	planned := next.Planned()
+	next.SessionKey = current.SessionKey
+	if current.State == SessionPlanned || current.State == SessionReady {
+		return next, false
+	}
+	kept = next.RoomID != current.RoomID || !planned.From.Equal(current.StartsAt) || !planned.To.Equal(current.EndsAt)
+	next.SiteID, next.RoomID, next.StartsAt = current.SiteID, current.RoomID, current.StartsAt
+	if current.State != SessionRunning || next.EndsAt.Before(current.EndsAt) || next.EndsAt.Sub(next.StartsAt) > MaxSessionLength {
+		next.EndsAt = current.EndsAt
+	}
+	for i := range next.Parts {
+		p := &next.Parts[i]
+		if p.StartsAt.Equal(planned.From) {
+			p.StartsAt = next.StartsAt
+		}
+		if p.EndsAt.Equal(planned.To) {
+			p.EndsAt = next.EndsAt
+		}
+	}
+	return next, kept
 }
 
 // lateChange applies the rules for a session that may have begun.
@@ -118,6 +154,9 @@ func lateChange(current, next ExamSession, doc SessionDocument, now time.Time) (
 		if !doc.Cancelled {
 			return fail("cancelled", "the session was cancelled: push a new external_id instead")
 		}
+		if field := placeOrTimeChange(current, next); field != "" { // it may have been filmed until then
+			return fail(field, "the session was cancelled: its room and times stay as they were")
+		}
 	default: // finished and later: only corrections that touch no footage
 		if field := pastChange(current, next, doc); field != "" {
 			return fail(field, "the session is %s: its room and times can no longer change, only seats and parts be corrected", current.State)
@@ -128,9 +167,14 @@ func lateChange(current, next ExamSession, doc SessionDocument, now time.Time) (
 
 // pastChange names the first field by which next would change what was filmed; empty if none.
 func pastChange(current, next ExamSession, doc SessionDocument) string {
-	switch {
-	case doc.Cancelled:
+	if doc.Cancelled {
 		return "cancelled"
+	}
+	return placeOrTimeChange(current, next)
+}
+
+func placeOrTimeChange(current, next ExamSession) string {
+	switch {
 	case next.RoomID != current.RoomID:
 		return "room"
 	case !next.StartsAt.Equal(current.StartsAt):
