@@ -33,11 +33,35 @@ func init() {
 		"GET /v1/users/:id/sign-ins":          "- - - yes yes - - -",
 		"DELETE /v1/sign-ins/:id":             "- - - yes yes - - -",
 		"POST /v1/client-tokens/:id/rotation": "- - - - yes - - -",
-	}, id: peopleID, body: peopleBody, refused: map[string][]int{
-		"POST /v1/sign-in/passkey/options":          {422}, // this world has no name for passkeys
-		"POST /v1/sign-in/passkey":                  {422},
-		"POST /v1/sign-in/oidc/back-channel-logout": {400}, // nor a provider
+	}, id: peopleID, body: peopleBody, changing: peopleChanging, unrecorded: map[string]string{
+		"POST /v1/sign-in/passkey/options":          "changes nothing: the browser keeps the question",
+		"POST /v1/sign-in/passkey":                  "needs an authenticator (TestPasskeySignIn)",
+		"POST /v1/sign-in/oidc/back-channel-logout": "needs a provider (TestBackChannelLogout)",
+		"POST /v1/me/passkeys/options":              "keeps a question for five minutes, and nothing else",
+		"POST /v1/me/passkeys":                      "the question is taken back first, so that it is good once (TestPasskeysAreRegistered)",
+		"POST /v1/me/proof/passkey/options":         "keeps a question for five minutes, and nothing else",
+		"POST /v1/me/proof/passkey":                 "the question is taken back first, so that it is good once (TestPasskeyProof)",
+		"DELETE /v1/me/passkeys/:id":                "needs an authenticator (TestPasskeysAreRegistered)",
+	}, refused: map[string][]int{
+		"POST /v1/sign-in/passkey":                  {409}, // nothing was asked
+		"POST /v1/sign-in/oidc/back-channel-logout": {400}, // this world has no provider
 	}})
+}
+
+// peopleChanging signs a person in for what is about their own account.
+func peopleChanging(k *walk, name string, r route) (request, bool) {
+	if name != "POST /v1/sign-in" && name != "POST /v1/sign-out" && !strings.Contains(name, " /v1/me/") {
+		return request{}, false
+	}
+	login := "u" + lieciba.NewID[string](start)[24:]
+	k.w.user(login, goodPassword, nil, lieciba.RoleReviewer)
+	b := k.w.browser()
+	in := k.w.signIn(b, login, goodPassword).want(200).json()["sign_in"].(map[string]any)
+	body, _ := k.body(name, k.w.own)
+	if name == "POST /v1/sign-in" { // the sign-in that comes with the request ends in the same act
+		body = map[string]any{"login": login, "password": goodPassword}
+	}
+	return request{method: r.method, path: strings.Replace(r.path, ":id", in["id"].(string), 1), client: b, body: body}, true
 }
 
 func peopleID(k *walk, name string, _ place, _ lieciba.Role) (string, bool) {

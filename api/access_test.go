@@ -104,6 +104,13 @@ type accessTable struct {
 	id func(k *walk, name string, p place, role lieciba.Role) (string, bool)
 	// body is a good JSON body; false: not of this topic.
 	body func(k *walk, name string, p place) (any, bool)
+	// changing is a good request of a changing route on fresh objects, where body
+	// with a role's token will not do; false: not of this topic.
+	changing func(k *walk, name string, r route) (request, bool)
+	// entries is how many audit entries a changing route makes, where that is not one.
+	entries map[string]int
+	// unrecorded are changing routes that run no act, and why.
+	unrecorded map[string]string
 	// refused is what an open route answers everybody whose request is not good here.
 	refused map[string][]int
 }

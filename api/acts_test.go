@@ -91,6 +91,15 @@ func (c *noChange) PutSignIn(ctx context.Context, x lieciba.SignIn) error {
 	return c.step(c.Catalog.PutSignIn(ctx, x))
 }
 
+func (c *noChange) ChangeSignIn(ctx context.Context, id lieciba.SignInID, decide func(lieciba.SignIn) (*lieciba.SignIn, error)) (lieciba.SignIn, error) {
+	in, err := c.Catalog.ChangeSignIn(ctx, id, decide)
+	return in, c.step(err)
+}
+
+func (c *noChange) EndSignIn(ctx context.Context, id lieciba.SignInID) error {
+	return c.step(c.Catalog.EndSignIn(ctx, id))
+}
+
 func (c *noChange) DeleteSignIn(ctx context.Context, h [32]byte) error {
 	return c.step(c.Catalog.DeleteSignIn(ctx, h))
 }
@@ -133,6 +142,24 @@ func (c *noChange) PutPolicy(ctx context.Context, p lieciba.RetentionPolicy) err
 func (c *noChange) ApprovePolicy(ctx context.Context, id lieciba.PolicyID, by, byID string, at time.Time) (lieciba.RetentionPolicy, error) {
 	p, err := c.Catalog.ApprovePolicy(ctx, id, by, byID, at)
 	return p, c.step(err)
+}
+
+func (c *noChange) PutRequest(ctx context.Context, r lieciba.Request) error {
+	return c.step(c.Catalog.PutRequest(ctx, r))
+}
+
+func (c *noChange) ChangeRequest(ctx context.Context, id lieciba.RequestID, decide func(lieciba.Request) (*lieciba.Request, error)) (lieciba.Request, error) {
+	r, err := c.Catalog.ChangeRequest(ctx, id, decide)
+	return r, c.step(err)
+}
+
+func (c *noChange) PutGrant(ctx context.Context, g lieciba.Grant) error {
+	return c.step(c.Catalog.PutGrant(ctx, g))
+}
+
+func (c *noChange) RevokeGrant(ctx context.Context, id lieciba.GrantID, by string, at time.Time) (lieciba.Grant, error) {
+	g, err := c.Catalog.RevokeGrant(ctx, id, by, at)
+	return g, c.step(err)
 }
 
 // dump is every row of every table of the database.
@@ -179,19 +206,15 @@ func (w *world) query(q string) (out [][]any) {
 // changing makes a good request of a changing route, each time on fresh objects.
 func (k *walk) changing(name string, r route) request {
 	w := k.w
+	for _, topic := range topics {
+		if topic.changing == nil {
+			continue
+		}
+		if req, ok := topic.changing(k, name, r); ok {
+			return req
+		}
+	}
 	switch name {
-	case "POST /v1/sign-in":
-		login := "u" + lieciba.NewID[string](start)[24:]
-		w.user(login, goodPassword, nil, lieciba.RoleReviewer)
-		b := w.browser()
-		w.signIn(b, login, goodPassword).want(200) // the sign-in that comes with the request ends in the same act
-		return request{method: r.method, path: r.path, client: b, body: map[string]any{"login": login, "password": goodPassword}}
-	case "POST /v1/sign-out":
-		login := "u" + lieciba.NewID[string](start)[24:]
-		w.user(login, goodPassword, nil, lieciba.RoleReviewer)
-		b := w.browser()
-		w.signIn(b, login, goodPassword).want(200)
-		return request{method: r.method, path: r.path, client: b}
 	case "POST /v1/exam-sessions/:id/events": // the kind that makes two changes
 		return request{method: r.method, path: k.ref(r.method+" "+r.path, r.path, w.own, ""), token: w.tokens["citizenship"], body: map[string]any{
 			"event_id": lieciba.NewID[string](start), "kind": "appeal_opened", "at": "2026-11-18T08:30:00+02:00", "appeal": "A" + lieciba.NewID[string](start)}}
@@ -237,7 +260,7 @@ func everyChangeIsOneAct(t *testing.T, w *world) {
 	acts := 0
 	for _, r := range w.server.routes() {
 		name := r.method + " " + r.path
-		if r.method == http.MethodGet || unrecorded[name] != "" {
+		if r.method == http.MethodGet || runsNoAct(name) {
 			continue
 		}
 		acts++
@@ -260,7 +283,7 @@ func everyChangeIsOneAct(t *testing.T, w *world) {
 				if faulty.n < failAt { // it had no such write: now it is done
 					require.Less(t, a.status, 300, "%s: %s", name, a.body)
 					require.Greater(t, failAt, 1, "%s makes no change", name)
-					w.oneEntryMore(before)
+					w.entriesMore(before, entriesOf(name))
 					return
 				}
 				a.want(http.StatusServiceUnavailable)
@@ -268,14 +291,33 @@ func everyChangeIsOneAct(t *testing.T, w *world) {
 			}
 		})
 	}
-	require.Equal(t, 20, acts, "routes that change something")
+	require.GreaterOrEqual(t, acts, 20, "routes that change something")
 	for name := range unrecorded {
 		require.Contains(t, want, name)
 	}
 }
 
-// oneEntryMore requires that exactly one audit entry came, with its leaf.
-func (w *world) oneEntryMore(before []string) {
+func runsNoAct(name string) bool {
+	for _, topic := range topics {
+		if topic.unrecorded[name] != "" {
+			return true
+		}
+	}
+	return unrecorded[name] != ""
+}
+
+// entriesOf is how many audit entries a route makes.
+func entriesOf(name string) int {
+	for _, topic := range topics {
+		if n := topic.entries[name]; n > 0 {
+			return n
+		}
+	}
+	return 1
+}
+
+// entriesMore requires that so many audit entries came, with their leaves.
+func (w *world) entriesMore(before []string, n int) {
 	w.t.Helper()
 	count := func(list []string) (n int) {
 		for _, row := range list {
@@ -285,11 +327,13 @@ func (w *world) oneEntryMore(before []string) {
 		}
 		return n
 	}
-	require.Equal(w.t, count(before)+1, count(w.dump()))
-	list, err := w.catalog.ListAudit(w.t.Context(), storage.AuditFilter{Limit: 1})
+	require.Equal(w.t, count(before)+n, count(w.dump()))
+	list, err := w.catalog.ListAudit(w.t.Context(), storage.AuditFilter{Limit: n})
 	require.NoError(w.t, err)
-	_, err = w.catalog.LeafOf(w.t.Context(), lieciba.LeafAudit, string(list[0].ID))
-	require.NoError(w.t, err)
+	for _, e := range list {
+		_, err = w.catalog.LeafOf(w.t.Context(), lieciba.LeafAudit, string(e.ID))
+		require.NoError(w.t, err)
+	}
 }
 
 // What runs in the background begins only when its entry is written.

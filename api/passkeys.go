@@ -120,11 +120,11 @@ func (s *Server) passkeyOptions(c *call) error {
 }
 
 func (s *Server) registerPasskey(c *call) error {
-	keys, err := s.ceremonies()
+	in, err := c.readPasskey()
 	if err != nil {
 		return err
 	}
-	in, err := c.readPasskey()
+	keys, err := s.ceremonies()
 	if err != nil {
 		return err
 	}
@@ -181,11 +181,11 @@ func (s *Server) passkeyProofOptions(c *call) error {
 }
 
 func (s *Server) proveByPasskey(c *call) error {
-	keys, err := s.ceremonies()
+	in, err := c.readPasskey()
 	if err != nil {
 		return err
 	}
-	in, err := c.readPasskey()
+	keys, err := s.ceremonies()
 	if err != nil {
 		return err
 	}
@@ -245,11 +245,11 @@ func (s *Server) passkeySignInOptions(c *call) error {
 // signInByPasskey signs in with a passkey of a local account. A provider's
 // account signs in with its provider, which knows who has left.
 func (s *Server) signInByPasskey(c *call) error {
-	keys, err := s.ceremonies()
+	in, err := c.readPasskey()
 	if err != nil {
 		return err
 	}
-	in, err := c.readPasskey()
+	keys, err := s.ceremonies()
 	if err != nil {
 		return err
 	}

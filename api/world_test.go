@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"lieciba"
+	"lieciba/api/passkey"
 	"lieciba/api/password"
 	"lieciba/storage"
 	"lieciba/storage/evidence"
@@ -143,8 +144,10 @@ func newWorldOn(t *testing.T, cat storage.Catalog, db *sql.DB, options ...option
 		Player: w.viewer, Refresh: w.refresh, Secrets: box, UIBuilt: true, Version: "test",
 		UI:  http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = rw.Write([]byte("<!doctype html>pages")) }),
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now, Node: lieciba.NewID[lieciba.NodeID](start),
-		Rates: Rates{Rate{1e6, 1e6}, Rate{1e6, 1e6}, Rate{1e6, 1e6}}, // the clock stands still
+		Rates:   Rates{Rate{1e6, 1e6}, Rate{1e6, 1e6}, Rate{1e6, 1e6}}, // the clock stands still
 		Margins: lieciba.Margins{Before: 10 * time.Minute, After: 5 * time.Minute}, Gatherer: prometheus.NewRegistry()}
+	w.cfg.Passkeys, err = passkey.New(passkey.Config{Name: "Lieciba", Origin: "https://lieciba.test"})
+	require.NoError(t, err)
 	for _, o := range options {
 		o(&w.cfg)
 	}

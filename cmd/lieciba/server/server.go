@@ -137,17 +137,24 @@ func (s *Server) openAPI() error {
 	if s.certificates, err = openCertificates(s.cfg, s.log, time.Now); err != nil {
 		return err
 	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	in, err := s.openSignIn()
+	if err != nil {
+		return err
+	}
 	s.api, err = api.New(api.Config{Catalog: s.catalog, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
 		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
 		SecureCookie: s.cfg.HTTP.SecureCookie || s.certificates != nil, Proxies: s.cfg.HTTP.ProxyPrefixes(), TLSFingerprint: s.certificates.fingerprint,
-		IdleTimeout: time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log})
-	if err != nil {
-		return err
+		IdleTimeout: time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log,
+		Provider: in.provider, Passkeys: in.passkeys, ApproveWith: in.approveWith, Alarms: in.alarms})
+	if err == nil {
+		s.later(s.api.Close)
 	}
-	s.later(s.api.Close)
-	return s.listen()
+	return err
 }
 
 func (s *Server) listen() error {
