@@ -73,7 +73,10 @@ type Appeals interface {
 	// ChangeAppeal runs decide in one transaction (the Act's, inside of one) that
 	// excludes every other change of the session's appeals. decide gets the stored
 	// one of that reference or nil, and returns the one to store, or nil to store
-	// nothing. An error of decide is returned as is; it may run more than once.
+	// nothing. An error of decide is returned as is; it may run more than once. The
+	// hold that it names must be there when the transaction ends. CodeConflict for a
+	// state that it does not go to (lieciba.MoveAppeal) and for a closed one;
+	// CodeInvalid "reference". It returns the stored one, a zero one if there is none.
 	ChangeAppeal(ctx context.Context, s lieciba.SessionID, reference string, decide func(current *lieciba.Appeal) (*lieciba.Appeal, error)) (lieciba.Appeal, error)
 	Appeal(ctx context.Context, id lieciba.AppealID) (lieciba.Appeal, error)
 	// ListAppeals returns them newest opened first, then by ID descending.
@@ -82,11 +85,13 @@ type Appeals interface {
 
 // Passkeys keeps WebAuthn credentials.
 type Passkeys interface {
-	// PutPasskey inserts or replaces by ID; CodeConflict names "key_id".
+	// PutPasskey inserts or replaces by ID; CodeConflict names "key_id" when another
+	// passkey has it, "user_id" when the ID is another person's.
 	PutPasskey(ctx context.Context, p lieciba.Passkey) error
 	// UserPasskeys returns them by CreatedAt.
 	UserPasskeys(ctx context.Context, user lieciba.UserID) ([]lieciba.Passkey, error)
-	// DeletePasskey removes the user's passkey; CodeNotFound if it is not theirs.
+	// DeletePasskey removes the user's passkey; CodeNotFound if it is not theirs, or
+	// not there any more.
 	DeletePasskey(ctx context.Context, user lieciba.UserID, id lieciba.PasskeyID) error
 }
 

@@ -32,6 +32,8 @@ type Catalog interface {
 	Identities
 	Requests
 	Grants
+	Appeals
+	Passkeys
 	Audit
 	Acts
 	HashLog

@@ -20,7 +20,7 @@ type Opener func() storage.Catalog
 func TestCatalog(t *testing.T, fresh func(t *testing.T) Opener) {
 	for _, group := range []map[string]func(*testing.T, *world){
 		placeTests, sessionTests, recordingTests, segmentTests, gapTests, accountTests, sharedTests,
-		identityTests, requestTests, grantTests, actTests, logTests, sealTests, policyTests, holdTests, deletionTests,
+		identityTests, requestTests, grantTests, appealTests, actTests, logTests, sealTests, policyTests, holdTests, deletionTests,
 		noticeTests, toldTests,
 	} {
 		for name, test := range group {

@@ -12,6 +12,7 @@ import (
 func faultCasesOfAccess(w *world) map[string]faultCase {
 	cases := faultCasesOfSignIns()
 	maps.Copy(cases, faultCasesOfRequests(w))
+	maps.Copy(cases, faultCasesOfAppeals(w))
 	return cases
 }
 
@@ -77,6 +78,28 @@ func faultCasesOfRequests(w *world) map[string]faultCase {
 	}
 }
 
+func faultCasesOfAppeals(w *world) map[string]faultCase {
+	appeal, user := w.newAppeal("A-1", 0), newUser(passkeyOwner)
+	passkey := newPasskey(user, 1)
+	owner := func(w *world) error { return w.PutUser(w.ctx, user) }
+	return map[string]faultCase{
+		"ChangeAppeal": {call: func(ctx context.Context, c storage.Catalog) error { return w.setAppeal(ctx, c, appeal) }},
+		"PutPasskey":   {before: owner, call: func(ctx context.Context, c storage.Catalog) error { return c.PutPasskey(ctx, passkey) }},
+		"DeletePasskey": {
+			before: func(w *world) error {
+				if err := owner(w); err != nil {
+					return err
+				}
+				return w.PutPasskey(w.ctx, passkey)
+			},
+			call: func(ctx context.Context, c storage.Catalog) error { // a repeat finds it gone
+				return unless(c.DeletePasskey(ctx, user.ID, passkey.ID), lieciba.CodeNotFound)
+			}},
+	}
+}
+
+const passkeyOwner = "owner"
+
 // snapshotAccess adds what the writes above can change.
 func snapshotAccess(w *world, add func(v any, err error)) {
 	signIns, err := w.ListSignIns(w.ctx, "")
@@ -85,4 +108,12 @@ func snapshotAccess(w *world, add func(v any, err error)) {
 	add(requests, err)
 	grants, err := w.ListGrants(w.ctx, storage.GrantFilter{})
 	add(grants, err)
+	appeals, err := w.ListAppeals(w.ctx, storage.AppealFilter{})
+	add(appeals, err)
+	owner, err := w.UserByLogin(w.ctx, passkeyOwner)
+	if lieciba.CodeOf(err) != lieciba.CodeNotFound {
+		add(owner, err)
+		passkeys, err := w.UserPasskeys(w.ctx, owner.ID)
+		add(passkeys, err)
+	}
 }

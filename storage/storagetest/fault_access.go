@@ -9,7 +9,8 @@ import (
 
 // accessWrites are the writing methods of people and access.
 func accessWrites() []string {
-	return []string{"ChangeSignIn", "EndSignIn", "EndProviderSession", "PutRequest", "ChangeRequest", "PutGrant", "RevokeGrant"}
+	return []string{"ChangeSignIn", "EndSignIn", "EndProviderSession", "PutRequest", "ChangeRequest", "PutGrant", "RevokeGrant",
+		"ChangeAppeal", "PutPasskey", "DeletePasskey"}
 }
 
 // ChangeSignIn and the methods below are those of storage.Catalog.
@@ -39,4 +40,17 @@ func (f *FaultCatalog) PutGrant(ctx context.Context, g lieciba.Grant) error {
 
 func (f *FaultCatalog) RevokeGrant(ctx context.Context, id lieciba.GrantID, by string, at time.Time) (lieciba.Grant, error) {
 	return get(f, "RevokeGrant", func() (lieciba.Grant, error) { return f.Catalog.RevokeGrant(ctx, id, by, at) })
+}
+
+func (f *FaultCatalog) ChangeAppeal(ctx context.Context, s lieciba.SessionID, reference string,
+	decide func(*lieciba.Appeal) (*lieciba.Appeal, error)) (lieciba.Appeal, error) {
+	return get(f, "ChangeAppeal", func() (lieciba.Appeal, error) { return f.Catalog.ChangeAppeal(ctx, s, reference, decide) })
+}
+
+func (f *FaultCatalog) PutPasskey(ctx context.Context, p lieciba.Passkey) error {
+	return f.do("PutPasskey", func() error { return f.Catalog.PutPasskey(ctx, p) })
+}
+
+func (f *FaultCatalog) DeletePasskey(ctx context.Context, user lieciba.UserID, id lieciba.PasskeyID) error {
+	return f.do("DeletePasskey", func() error { return f.Catalog.DeletePasskey(ctx, user, id) })
 }
