@@ -84,7 +84,7 @@ func (s *Server) listGrants(c *call) error {
 }
 
 func (s *Server) answerGrants(c *call, f storage.GrantFilter) error {
-	list, err := s.people().ListGrants(c.ctx(), f)
+	list, err := s.cfg.Catalog.ListGrants(c.ctx(), f)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *Server) grantByID(c *call) (lieciba.Grant, target, bool, error) {
 	if err != nil {
 		return lieciba.Grant{}, target{}, false, err
 	}
-	g, err := s.people().Grant(c.ctx(), id)
+	g, err := s.cfg.Catalog.Grant(c.ctx(), id)
 	return g, grantTarget(g), g.HolderID == c.who.ID || c.seesAllRequests(), asNotFound(err, "grant")
 }
 
@@ -126,7 +126,7 @@ func (s *Server) revokeGrant(c *call, g lieciba.Grant) error {
 		e.Detail = "grant" + forAppeal(g.Appeal) + " given back"
 	}
 	if err := c.record(&e, func(ctx context.Context) error {
-		_, err := s.people().RevokeGrant(ctx, g.ID, c.who.Name, lieciba.Micro(c.now))
+		_, err := s.cfg.Catalog.RevokeGrant(ctx, g.ID, c.who.Name, lieciba.Micro(c.now))
 		return err
 	}); err != nil {
 		return err

@@ -2,13 +2,4 @@ package api
 
 import "lieciba/storage"
 
-// people is what four eyes and grants need of the catalogue.
-type people interface {
-	storage.Catalog
-	storage.Requests
-	storage.Grants
-	storage.Appeals
-	storage.Incidents
-}
-
-func (s *Server) people() people { return s.cfg.Catalog.(people) }
+func (s *Server) incidents() storage.Incidents { return s.cfg.Catalog.(storage.Incidents) }

@@ -231,7 +231,7 @@ func (s *Server) requestByID(c *call) (lieciba.Request, target, bool, error) {
 	if err != nil {
 		return lieciba.Request{}, target{}, false, err
 	}
-	r, err := s.people().Request(c.ctx(), id)
+	r, err := s.cfg.Catalog.Request(c.ctx(), id)
 	return r, requestTarget(r), r.AskedByID == c.who.ID || c.seesAllRequests(), asNotFound(err, "request")
 }
 
@@ -299,7 +299,7 @@ func (s *Server) listRequests(c *call) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.people().ListRequests(c.ctx(), f)
+	list, err := s.cfg.Catalog.ListRequests(c.ctx(), f)
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (s *Server) askRequest(c *call) error {
 		if err := s.roomForRequest(ctx, c); err != nil {
 			return err
 		}
-		return s.people().PutRequest(ctx, r)
+		return s.cfg.Catalog.PutRequest(ctx, r)
 	}); err != nil {
 		return c.refusedStep(askName(r.Kind), requestTarget(r), digestText(r), err)
 	}
@@ -135,7 +135,7 @@ func (s *Server) askRequest(c *call) error {
 }
 
 func (s *Server) roomForRequest(ctx context.Context, c *call) error {
-	list, err := s.people().ListRequests(ctx, storage.RequestFilter{AskedByID: c.who.ID, States: []lieciba.RequestState{lieciba.RequestWaiting},
+	list, err := s.cfg.Catalog.ListRequests(ctx, storage.RequestFilter{AskedByID: c.who.ID, States: []lieciba.RequestState{lieciba.RequestWaiting},
 		ExpiresAfter: c.now, Limit: maxWaiting})
 	if err == nil && len(list) >= maxWaiting {
 		return lieciba.Errorf(lieciba.CodeRateLimited, "%d of your requests wait already: withdraw some first", maxWaiting)
@@ -228,7 +228,7 @@ func (s *Server) step(c *call, r lieciba.Request, name, detail string, decide fu
 	e := c.stepEntry(name, r, detail)
 	var stored lieciba.Request
 	err := c.record(&e, func(ctx context.Context) (err error) {
-		stored, err = s.people().ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+		stored, err = s.cfg.Catalog.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
 			next, err := decide(r)
 			e.Detail = detail + "; digest " + digestText(next)
 			return &next, err
@@ -281,7 +281,7 @@ func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, afte
 	e := c.stepEntry(stepUse, r, "used for "+x.made+", approved by "+r.DecidedBy)
 	err = c.record(&e, func(ctx context.Context) (err error) {
 		own := x.entry // do may run again
-		stored, err = s.people().ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+		stored, err = s.cfg.Catalog.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
 			next, err := r.Use(c.requester(), x.made, c.now)
 			return &next, err
 		})

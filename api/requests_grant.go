@@ -96,7 +96,7 @@ func (k grantRequests) use(c *call, r lieciba.Request) (effect, error) {
 	e.From, e.To = g.From, g.To
 	return effect{made: t.String(), entry: e, do: func(ctx context.Context, r lieciba.Request, e *lieciba.AuditEntry) error {
 		e.Detail = "grant until " + g.ExpiresAt.Format(time.RFC3339) + forAppeal(g.Appeal) + ", " + byWhom(r)
-		return k.s.people().PutGrant(ctx, g)
+		return k.s.cfg.Catalog.PutGrant(ctx, g)
 	}}, nil
 }
 

@@ -71,7 +71,7 @@ func (s *Server) checkAppeal(ctx context.Context, session lieciba.SessionID, ref
 	if err := checkReference("appeal", reference); err != nil {
 		return err
 	}
-	list, err := s.people().ListAppeals(ctx, storage.AppealFilter{SessionID: session, Reference: reference, Limit: 1})
+	list, err := s.cfg.Catalog.ListAppeals(ctx, storage.AppealFilter{SessionID: session, Reference: reference, Limit: 1})
 	switch {
 	case err != nil:
 		return err
@@ -91,7 +91,7 @@ func (s *Server) checkIncident(ctx context.Context, session lieciba.SessionID, i
 	if _, err := lieciba.ParseID[lieciba.IncidentID]("incident_id", string(id)); err != nil {
 		return err
 	}
-	i, err := s.people().Incident(ctx, id)
+	i, err := s.incidents().Incident(ctx, id)
 	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && i.SessionID != session {
 		return lieciba.Invalid("incident_id", "this session has no such incident")
 	}

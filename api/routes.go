@@ -16,7 +16,7 @@ type route struct {
 // routes is the whole of what the server answers, the pages apart. Nothing else
 // registers a handler.
 func (s *Server) routes() []route {
-	return slices.Concat(s.peopleRoutes(), s.recordingRoutes(), s.evidenceRoutes(), s.examRoutes(), s.contractRoutes())
+	return slices.Concat(s.peopleRoutes(), s.recordingRoutes(), s.evidenceRoutes(), s.accessRoutes(), s.examRoutes(), s.contractRoutes(), s.readinessRoutes())
 }
 
 const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
