@@ -44,6 +44,11 @@ type Catalog interface {
 	Holds
 	Deletions
 	Notices
+	Incidents
+	PartEvents
+	ReadinessRows
+	SessionLinks
+	Alarms
 
 	// Name tells which database this is, for reports: "sqlite" or "postgres".
 	Name() string
@@ -111,6 +116,9 @@ type Sessions interface {
 	// in the same transaction. An error of decide rolls back and is returned as is.
 	// decide may run more than once; it must not call the Catalog's writes, which
 	// would wait for it. No session lasts longer than lieciba.MaxSessionLength.
+	// Under the key of its link current is the session that was started by hand, with
+	// its own key, which stays; before the source's first push its SourceVersion is 0
+	// and its DocumentHash empty.
 	ChangeSession(ctx context.Context, key lieciba.SessionKey, decide func(current *lieciba.ExamSession) (*lieciba.ExamSession, error), audit *lieciba.AuditEntry) error
 	Session(ctx context.Context, id lieciba.SessionID) (lieciba.ExamSession, error)
 	SessionByKey(ctx context.Context, key lieciba.SessionKey) (lieciba.ExamSession, error)

@@ -123,3 +123,26 @@ func decodeEach[R, T any](b []byte, what string, from func(R) T) ([]T, error) {
 	}
 	return out, nil
 }
+
+type itemRecord struct {
+	Check    lieciba.ReadinessCheck `json:"check"`
+	Outcome  lieciba.CheckOutcome   `json:"outcome"`
+	Fact     string                 `json:"fact,omitempty"`
+	Value    float64                `json:"value"`
+	Unit     string                 `json:"unit,omitempty"`
+	Measured string                 `json:"measured,omitempty"`
+}
+
+// EncodeItems packs the checks of a readiness row.
+func EncodeItems(list []lieciba.ReadinessItem) ([]byte, error) {
+	return encodeEach(list, func(i lieciba.ReadinessItem) itemRecord {
+		return itemRecord{i.Check, i.Outcome, i.Fact, i.Value, i.Unit, i.Measured}
+	})
+}
+
+// DecodeItems unpacks them; the error is CodeCorrupt.
+func DecodeItems(b []byte) ([]lieciba.ReadinessItem, error) {
+	return decodeEach(b, "checks of readiness", func(r itemRecord) lieciba.ReadinessItem {
+		return lieciba.ReadinessItem{Check: r.Check, Outcome: r.Outcome, Fact: r.Fact, Value: r.Value, Unit: r.Unit, Measured: r.Measured}
+	})
+}

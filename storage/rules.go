@@ -93,9 +93,14 @@ func PlanAssignment(stored []lieciba.CameraAssignment, a lieciba.CameraAssignmen
 	return plan, nil
 }
 
-// CheckSession checks what decide of ChangeSession returned for key.
+// CheckSession checks what decide of ChangeSession returned for key. A session
+// that is linked to the key keeps its own.
 func CheckSession(key lieciba.SessionKey, current *lieciba.ExamSession, next lieciba.ExamSession) error {
-	if next.SessionKey != key || current != nil && next.ID != current.ID {
+	own := key
+	if current != nil {
+		own = current.SessionKey
+	}
+	if next.SessionKey != own || current != nil && next.ID != current.ID {
 		return lieciba.Errorf(lieciba.CodeInternal, "a change of session %s/%s returned another session", key.Source, key.ExternalID)
 	}
 	if l := next.EndsAt.Sub(next.StartsAt); l <= 0 || l > lieciba.MaxSessionLength {

@@ -26,26 +26,19 @@ func scanSession(r pgx.CollectableRow) (s lieciba.ExamSession, err error) {
 }
 
 const (
-	selectSession      = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
-	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE source = $1 AND external_id = $2`
+	selectSession = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
+	// The session of a key, or the one that was started by hand and is linked to it.
+	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = coalesce(
+		(SELECT id FROM sessions WHERE source = $1 AND external_id = $2), (SELECT session_id FROM session_links WHERE source = $1 AND external_id = $2))`
 )
 
 // ChangeSession implements storage.Sessions. decide must not call the Catalog.
 func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 	decide func(current *lieciba.ExamSession) (*lieciba.ExamSession, error), audit *lieciba.AuditEntry) error {
 	return c.write(ctx, "change a session", func(tx pgx.Tx) error {
-		// The lock holds for a key that has no row yet; the row's own lock keeps
-		// MoveSession out.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(key)); err != nil {
-			return err
-		}
-		found, err := list(ctx, tx, scanSession, selectSessionByKey+` FOR NO KEY UPDATE`, key.Source, key.ExternalID)
+		current, err := currentSession(ctx, tx, key)
 		if err != nil {
 			return err
-		}
-		var current *lieciba.ExamSession
-		if len(found) > 0 {
-			current = &found[0]
 		}
 		next, err := decide(current)
 		if err != nil {
@@ -123,7 +116,15 @@ func (c *Catalog) sessionQuery(ctx context.Context, f storage.SessionFilter) (st
 		w.add("state = ANY (?)", texts(f.States))
 	}
 	if f.ExternalID != "" {
-		w.add("external_id = ?", f.ExternalID)
+		linked, err := readList(ctx, c, "links", pgx.RowTo[string], selectLinked, f.ExternalID)
+		if err != nil {
+			return "", nil, err
+		}
+		if len(linked) == 0 {
+			w.add("external_id = ?", f.ExternalID)
+		} else {
+			w.add("(external_id = ? OR id = ANY (?::uuid[]))", f.ExternalID, linked)
+		}
 	}
 	if !f.Span.To.IsZero() {
 		w.add("starts_at < ?", ts(f.Span.To))

@@ -24,21 +24,19 @@ func scanSession(r row) (s lieciba.ExamSession, err error) {
 }
 
 const (
-	selectSession      = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = ?`
-	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE source = ? AND external_id = ?`
+	selectSession = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = ?`
+	// The session of a key, or the one that was started by hand and is linked to it.
+	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = coalesce(
+		(SELECT id FROM sessions WHERE source = ?1 AND external_id = ?2), (SELECT session_id FROM session_links WHERE source = ?1 AND external_id = ?2))`
 )
 
 // ChangeSession implements storage.Sessions. decide must not call the Catalog.
 func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
 	decide func(current *lieciba.ExamSession) (*lieciba.ExamSession, error), audit *lieciba.AuditEntry) error {
 	return c.write(ctx, "change a session", func(tx *sql.Tx) error {
-		found, err := list(ctx, tx, scanSession, selectSessionByKey, key.Source, key.ExternalID)
+		current, err := currentSession(ctx, tx, key)
 		if err != nil {
 			return err
-		}
-		var current *lieciba.ExamSession
-		if len(found) > 0 {
-			current = &found[0]
 		}
 		next, err := decide(current)
 		if err != nil {
@@ -109,7 +107,15 @@ func (c *Catalog) sessionQuery(ctx context.Context, f storage.SessionFilter) (st
 		anyOf(&w, "state", f.States)
 	}
 	if f.ExternalID != "" {
-		w.add("external_id = ?", f.ExternalID)
+		linked, err := readList(ctx, c, "links", scanText, selectLinked, f.ExternalID)
+		if err != nil {
+			return "", nil, err
+		}
+		if len(linked) == 0 {
+			w.add("external_id = ?", f.ExternalID)
+		} else {
+			w.add("(external_id = ? OR id IN (SELECT value FROM json_each(?)))", f.ExternalID, jsonList(linked))
+		}
 	}
 	if !f.Span.To.IsZero() {
 		w.add("starts_at < ?", us(f.Span.To))

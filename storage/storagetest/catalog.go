@@ -21,7 +21,7 @@ func TestCatalog(t *testing.T, fresh func(t *testing.T) Opener) {
 	for _, group := range []map[string]func(*testing.T, *world){
 		placeTests, sessionTests, recordingTests, segmentTests, gapTests, accountTests, sharedTests,
 		identityTests, requestTests, grantTests, appealTests, actTests, logTests, sealTests, policyTests, holdTests, deletionTests,
-		noticeTests, toldTests,
+		noticeTests, toldTests, examTests, linkTests, alarmTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(t, newWorld(t, fresh(t))) })

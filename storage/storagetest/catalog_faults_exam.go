@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"lieciba"
@@ -40,7 +41,8 @@ func faultCasesOfNotices(w *world) map[string]faultCase {
 			return nil
 		}
 	}
-	return map[string]faultCase{
+	cases := faultCasesOfFacts(w)
+	maps.Copy(cases, map[string]faultCase{
 		"PutWebhook":  {call: func(ctx context.Context, c storage.Catalog) error { return c.PutWebhook(ctx, hook) }},
 		"StageNotice": {call: func(ctx context.Context, c storage.Catalog) error { return c.StageNotice(ctx, notice) }},
 		"PublishNotices": {
@@ -57,7 +59,8 @@ func faultCasesOfNotices(w *world) map[string]faultCase {
 				_, err := c.RedeliverDead(ctx, hook.ID, "", sec(10))
 				return err
 			}},
-	}
+	})
+	return cases
 }
 
 // snapshotExam adds what the writes above can change.
@@ -72,4 +75,5 @@ func snapshotExam(w *world, add, addIfThere func(v any, err error)) {
 	add(deliveries, err)
 	next, err := w.NextDelivery(w.ctx) // tells of claims
 	add(next, err)
+	snapshotFacts(w, add, addIfThere)
 }

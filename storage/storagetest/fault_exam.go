@@ -10,7 +10,7 @@ import (
 
 // examWrites lists the writing methods of notices and of the exam's facts.
 func examWrites() []string {
-	return []string{"PutWebhook", "StageNotice", "PublishNotices", "ClaimDeliveries", "SettleDelivery", "RedeliverDead"}
+	return append(factWrites(), "PutWebhook", "StageNotice", "PublishNotices", "ClaimDeliveries", "SettleDelivery", "RedeliverDead")
 }
 
 var _ storage.Notices = (*FaultCatalog)(nil)
