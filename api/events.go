@@ -98,8 +98,6 @@ func (s *Server) pushEvent(c *call, x lieciba.ExamSession) error {
 	if err != nil {
 		return err
 	}
-	fresh := lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](c.now), SessionID: x.ID, Kind: lieciba.HoldAppeal, Reference: sent.Appeal,
-		Reason: "appeal opened", PlacedBy: c.who.Name, PlacedByID: c.who.ID, PlacedAt: lieciba.Micro(c.now)}
 	entry := c.entry(string(lieciba.ActPushEvent), sessionTarget(x))
 	entry.From = sent.At
 	var stored lieciba.SessionEvent
@@ -113,8 +111,13 @@ func (s *Server) pushEvent(c *call, x lieciba.ExamSession) error {
 		if repeated {
 			entry.Detail += ", repeated"
 		}
-		if hold, err = s.holdAppeal(ctx, stored, fresh, repeated); err != nil {
+		if hold, err = s.holdAppeal(ctx, stored, appealHold(c, stored), repeated); err != nil {
 			return err
+		}
+		if !repeated {
+			if _, err := s.followAppeal(ctx, c, stored, hold); err != nil {
+				return err
+			}
 		}
 		x, err = s.cfg.Catalog.Session(ctx, x.ID)
 		return err
