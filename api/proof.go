@@ -24,24 +24,18 @@ func (c *call) fresh(by ...lieciba.SignInMethod) error {
 	return nil
 }
 
-// proofsFor lists how a person can prove to be there, of what counts for approvals.
+// proofsFor lists how a person can prove to be there; which of it counts for
+// approvals is Config.ApproveWith's to say.
 func (s *Server) proofsFor(u lieciba.User) []lieciba.SignInMethod {
 	by := []lieciba.SignInMethod{}
-	for _, m := range s.cfg.ApproveWith {
-		switch m {
-		case lieciba.SignInPasskey:
-			if s.cfg.Passkeys != nil {
-				by = append(by, m)
-			}
-		case lieciba.SignInPassword:
-			if u.Local() {
-				by = append(by, m)
-			}
-		case lieciba.SignInOIDC:
-			if s.providers(u) {
-				by = append(by, m)
-			}
-		}
+	if s.cfg.Passkeys != nil {
+		by = append(by, lieciba.SignInPasskey)
+	}
+	if u.Local() {
+		by = append(by, lieciba.SignInPassword)
+	}
+	if s.providers(u) {
+		by = append(by, lieciba.SignInOIDC)
 	}
 	return by
 }

@@ -246,7 +246,7 @@ type meView struct {
 	Acts       []lieciba.Act          `json:"acts"`
 	MustChange bool                   `json:"must_change"`
 	Local      bool                   `json:"local"`    // has a password
-	ProveBy    []lieciba.SignInMethod `json:"prove_by"` // how this person may prove to be there, for approvals
+	ProveBy    []lieciba.SignInMethod `json:"prove_by"` // how this person can prove again to be there
 	SignIn     *signInView            `json:"sign_in"`  // null for a machine
 }
 

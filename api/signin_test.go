@@ -57,7 +57,7 @@ func TestSignInAndOut(t *testing.T) {
 		"roles": []any{"supervisor"}, "site_ids": []any{string(w.own.site.ID)},
 		"acts": []any{"view_sites", "view_cameras", "view_sessions", "start_session", "watch_live", "ask_grant", "view_requests",
 			"mark_incident", "run_part", "check_readiness", "confirm_cancel", "link_session"},
-		"must_change": false, "local": true, "prove_by": []any{}}, got)
+		"must_change": false, "local": true, "prove_by": []any{"passkey", "password"}}, got)
 	c := cookieOf(t, a)
 	require.Equal(t, "lieciba_session", c.Name)
 	require.True(t, c.HttpOnly)

@@ -2,13 +2,19 @@ import { useEffect } from "preact/hooks";
 import { LocationProvider, Route, Router, useLocation } from "preact-iso";
 import { call, may, me, type Me } from "./lib/api";
 import { say } from "./lib/i18n";
+import { readWhyNot, whyNot } from "./lib/passkey";
 import { Header } from "./parts/Header";
+import { Proof } from "./parts/Proof";
+import { Refused } from "./parts/Refused";
+import { Account, ChangePassword } from "./pages/Account";
 import { Audit } from "./pages/Audit";
 import { Retention } from "./pages/Retention";
 import { Review } from "./pages/Review";
 import { Sessions } from "./pages/Sessions";
 import { SignIn } from "./pages/SignIn";
 import { Wall } from "./pages/Wall";
+
+readWhyNot();
 
 const NotFound = () => <main class="page">{say("not_found")}</main>;
 
@@ -31,9 +37,17 @@ export function App() {
   }, []);
   if (me.value === undefined) return <main class="page quiet">{say("loading")}</main>;
   if (me.value === null) return <SignIn />;
+  if (me.value.must_change)
+    return (
+      <main class="sign-in">
+        <ChangePassword why={say("must_change")} />
+      </main>
+    );
   return (
     <LocationProvider>
       <Header />
+      {whyNot.value && <Refused why={whyNot.value} />}
+      <Proof />
       <Router>
         <Route path="/" component={Home} />
         <Route path="/sites/:site" component={Wall} />
@@ -41,6 +55,7 @@ export function App() {
         <Route path="/sessions/:id" component={Review} />
         <Route path="/audit" component={Audit} />
         <Route path="/retention" component={Retention} />
+        <Route path="/account" component={Account} />
         <Route default component={NotFound} />
       </Router>
     </LocationProvider>

@@ -8,6 +8,26 @@ export interface Me {
   roles: string[];
   site_ids: string[];
   acts: string[];
+  must_change: boolean;
+  local: boolean;
+  prove_by: Proving[];
+  sign_in: SignedIn | null;
+}
+export type Proving = "password" | "passkey" | "oidc";
+export interface SignedIn {
+  id: string;
+  method: Proving;
+  created_at: string;
+  seen_at: string;
+  expires_at: string;
+  address: string;
+  agent: string;
+  current: boolean;
+}
+export interface SignInWays {
+  password: boolean;
+  passkey: boolean;
+  oidc: { name: string } | null;
 }
 export interface Site {
   id: string;
@@ -110,8 +130,21 @@ async function refusal(r: Response): Promise<Refusal> {
 /** Counts the changes that this page made, so that what shows them is read anew at once. */
 export const changes = signal(0);
 
-/** One call. A 401 signs the page out; every other refusal is thrown. */
+/** Asks the person to prove again that they are there; false when they would not. The Proof dialog sets it. */
+export const prover: { ask: (() => Promise<boolean>) | null } = { ask: null };
+
+/** One call. A 401 signs the page out; what needs a fresh proof asks for it and tries again; other refusals are thrown. */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  try {
+    return await send<T>(method, path, body);
+  } catch (e) {
+    const stale = e instanceof Refusal && e.code === "not_fresh";
+    if (!stale || !prover.ask || !(await prover.ask())) throw e;
+  }
+  return send<T>(method, path, body);
+}
+
+async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
   const r = await fetch(`/v1${path}`, {
     method,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },

@@ -32,10 +32,12 @@ type Prefix =
   | "deletion"
   | "export"
   | "hold"
+  | "method"
   | "outcome"
   | "part"
   | "policy"
   | "recording"
+  | "refusal"
   | "state";
 
 /** Says a word whose key is put together from a code; an unknown code is shown as it is. */

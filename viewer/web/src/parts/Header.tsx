@@ -18,7 +18,11 @@ export function Header() {
       {text}
     </a>
   );
-  const signOut = () => void call("POST", "/sign-out").finally(() => (me.value = null));
+  const signOut = async () => {
+    const end = await call<{ redirect: string } | undefined>("POST", "/sign-out").catch(() => undefined);
+    if (end) location.assign(end.redirect);
+    else me.value = null;
+  };
   return (
     <header class="bar">
       <strong class="brand">Lieciba</strong>
@@ -30,8 +34,10 @@ export function Header() {
       </nav>
       <span class="grow" />
       <LanguageButton />
-      <span class="quiet">{me.value?.name || me.value?.login}</span>
-      <button class="plain" onClick={signOut}>
+      <a class="quiet" href="/account" aria-current={path === "/account" ? "page" : undefined}>
+        {me.value?.name || me.value?.login}
+      </a>
+      <button class="plain" onClick={() => void signOut()}>
         {say("sign_out")}
       </button>
     </header>

@@ -1,0 +1,164 @@
+import { useState } from "preact/hooks";
+import { call, changes, me, type Me, type SignedIn } from "../lib/api";
+import type { Page } from "../lib/evidence";
+import { say, sayCode } from "../lib/i18n";
+import { hasPasskeys, registerPasskey } from "../lib/passkey";
+import { usePoll } from "../lib/poll";
+import { dateTime } from "../lib/time";
+import { Field } from "../parts/Field";
+import { Refused } from "../parts/Refused";
+
+interface Passkey {
+  id: string;
+  name: string;
+  created_at: string;
+  used_at: string | null;
+}
+
+const when = (s: string) => dateTime(new Date(s));
+
+/** What a person can see and change of their own account. */
+export function Account() {
+  return (
+    <main class="page">
+      <h1>{say("account")}</h1>
+      <p class="quiet">
+        {me.value?.name} · {me.value?.login}
+      </p>
+      <Passkeys />
+      <SignIns />
+      {me.value?.local && (
+        <section class="panel" aria-label={say("change_password")}>
+          <ChangePassword />
+        </section>
+      )}
+    </main>
+  );
+}
+
+/** The form for one's own password; why says what made it necessary. */
+export function ChangePassword({ why = "" }: { why?: string }) {
+  const [problem, setProblem] = useState("");
+  const [done, setDone] = useState(false);
+  const send = async (ev: SubmitEvent) => {
+    ev.preventDefault();
+    const form = ev.currentTarget as HTMLFormElement;
+    const filled = new FormData(form);
+    try {
+      const body = { current: filled.get("current"), password: filled.get("password") };
+      me.value = await call<Me>("PUT", "/me/password", body);
+      form.reset();
+      setProblem("");
+      setDone(true);
+    } catch (e) {
+      setProblem((e as Error).message);
+    }
+  };
+  return (
+    <form onSubmit={(ev) => void send(ev)}>
+      <h2>{say("change_password")}</h2>
+      {why && <p>{why}</p>}
+      <label class="field">
+        <span>{say("current_password")}</span>
+        <input name="current" type="password" autocomplete="current-password" required />
+      </label>
+      <label class="field">
+        <span>{say("new_password")}</span>
+        <input name="password" type="password" autocomplete="new-password" minLength={12} required />
+      </label>
+      {problem && <Refused why={problem} />}
+      {done && <p role="status">{say("password_changed")}</p>}
+      <button class="main">{say("change_password")}</button>
+    </form>
+  );
+}
+
+function Passkeys() {
+  const list = usePoll<Page<Passkey>>("/me/passkeys", 30_000);
+  const [problem, setProblem] = useState("");
+  const attempt = async (act: () => Promise<unknown>) => {
+    try {
+      await act();
+      setProblem("");
+    } catch (e) {
+      setProblem((e as Error).message);
+    }
+  };
+  const add = (ev: SubmitEvent) => {
+    ev.preventDefault();
+    const form = ev.currentTarget as HTMLFormElement;
+    const name = new FormData(form).get("name") as string;
+    void attempt(async () => {
+      await registerPasskey(name);
+      form.reset();
+      me.value = await call<Me>("GET", "/me");
+      changes.value++;
+    });
+  };
+  return (
+    <section class="panel" aria-label={say("passkeys")}>
+      <h2>{say("passkeys")}</h2>
+      <p class="quiet">{say("passkey_why")}</p>
+      {list.error && <Refused why={list.error} />}
+      {list.value?.items.length === 0 && <p>{say("no_passkeys")}</p>}
+      {list.value?.items.map((k) => (
+        <div class="line" key={k.id}>
+          <strong>{k.name}</strong>
+          <span>{say("passkey_made", { time: when(k.created_at) })}</span>
+          {k.used_at && <span>{say("passkey_used", { time: when(k.used_at) })}</span>}
+          <span class="grow" />
+          <button
+            type="button"
+            onClick={() => void attempt(() => call("DELETE", `/me/passkeys/${k.id}`))}
+            aria-label={`${say("remove")}: ${k.name}`}
+          >
+            {say("remove")}
+          </button>
+        </div>
+      ))}
+      {hasPasskeys() ? (
+        <form class="form" onSubmit={add}>
+          <Field name="name" label={say("passkey_name")} required />
+          <button class="main">{say("add_passkey")}</button>
+        </form>
+      ) : (
+        <p class="attention">{say("passkeys_off")}</p>
+      )}
+      {problem && <Refused why={problem} />}
+    </section>
+  );
+}
+
+function SignIns() {
+  const list = usePoll<Page<SignedIn>>("/me/sign-ins", 10_000);
+  const [problem, setProblem] = useState("");
+  const end = async (s: SignedIn) => {
+    try {
+      await call("DELETE", `/me/sign-ins/${s.id}`);
+      if (s.current) me.value = null;
+    } catch (e) {
+      setProblem((e as Error).message);
+    }
+  };
+  return (
+    <section class="panel" aria-label={say("my_sign_ins")}>
+      <h2>{say("my_sign_ins")}</h2>
+      {list.error && <Refused why={list.error} />}
+      {list.value?.items.map((s) => (
+        <div class="line" key={s.id}>
+          <strong>{when(s.created_at)}</strong>
+          <span>{sayCode("method", s.method)}</span>
+          <span>{s.address}</span>
+          <span class="quiet">{s.agent}</span>
+          <span class="quiet">{say("seen_at", { time: when(s.seen_at) })}</span>
+          {s.current && <span class="good">{say("this_sign_in")}</span>}
+          <span class="grow" />
+          <button type="button" onClick={() => void end(s)}>
+            {say("end_sign_in")}
+          </button>
+        </div>
+      ))}
+      {problem && <Refused why={problem} />}
+    </section>
+  );
+}
