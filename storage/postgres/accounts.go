@@ -54,10 +54,10 @@ func (c *Catalog) DeleteSignIn(ctx context.Context, tokenHash [32]byte) error {
 // DeleteSignIns implements storage.Accounts.
 func (c *Catalog) DeleteSignIns(ctx context.Context, user lieciba.UserID, now time.Time) error {
 	if user == "" {
-		_, err := c.exec(ctx, "delete expired sign-ins", `DELETE FROM sign_ins WHERE expires_at <= $1`, ts(now))
+		_, err := c.exec(ctx, "delete expired sign-ins", endSignIns(` WHERE expires_at <= $1`), ts(now))
 		return err
 	}
-	_, err := c.exec(ctx, "delete a user's sign-ins", `DELETE FROM sign_ins WHERE user_id = $1`, user)
+	_, err := c.exec(ctx, "delete a user's sign-ins", endSignIns(` WHERE user_id = $1`), user)
 	return err
 }
 

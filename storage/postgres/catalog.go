@@ -8,16 +8,18 @@
 //
 // Locks are taken in one order, so that no two methods wait for each other:
 //
+//  0. a request's row: it is used before what comes of it is done, a grant of it too
 //  1. the advisory lock of a session's key
-//  2. the session's row: its state, events, holds, new exports, and every step of a deletion
+//  2. the session's row: its state, events, holds, appeals, new exports, and every step of a deletion
 //  3. the recording's row: its window, state, runs, segments, gaps, seal, and every step of a deletion
 //  4. one row of a hold, a deletion, an export, a gap, or rows of segments
 //  5. the policies' advisory lock: alone for a change, shared for a decision that rests on them
 //  6. the advisory lock of the sequencer, of the publisher, or of a session's seals
 //  7. a new row of audit, leaves or notices: another transaction that adds the same one waits
 //
-// Rows of sites, rooms, cameras, users and client tokens are locked alone; an Act
-// locks those that it reads, and exports (keep).
+// Rows of sites, rooms, cameras, users, sign-ins, passkeys, client tokens and
+// grants are locked alone; an Act locks those that it reads, and requests, appeals
+// and exports (keep). Several sign-ins are locked in the order of their IDs.
 //
 // Who needs an earlier one to know which row it is reads without a lock what
 // never changes (whose recording it is), locks, and reads again. Only an Act that

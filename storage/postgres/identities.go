@@ -109,7 +109,13 @@ func endProviderSession(issuer, subject, sid string) (string, []any) {
 	if sid != "" {
 		w.add("s.provider_session = ? AND s.provider_session <> ''", sid)
 	}
-	return `DELETE FROM sign_ins s USING users u` + w.sql(), w.args
+	return endSignIns(`, users u` + w.sql()), w.args
+}
+
+// endSignIns deletes several in the order of their IDs, so that two such calls
+// never wait for each other.
+func endSignIns(where string) string {
+	return `DELETE FROM sign_ins WHERE id IN (SELECT s.id FROM sign_ins s` + where + ` ORDER BY s.id FOR UPDATE OF s)`
 }
 
 // ClientCertificate implements storage.Identities.
