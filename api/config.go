@@ -171,12 +171,13 @@ type Config struct {
 	Refresh Refresher
 	Secrets Secrets
 
-	Spare     func() error  // CodeFull while disks are too full for work that can wait; nil: they never are
-	Exporter  Exporter      // nil: this node builds no packages
-	Checker   Checker       // nil: the log cannot be checked from here
-	Retention Retention     // nil: this node deletes nothing
-	LogKey    func() string // verifier key that signs checkpoints now; nil: this node does not know it
-	Witnesses []string      // verifier keys whose cosignatures are taken
+	Spare     func() error     // CodeFull while disks are too full for work that can wait; nil: they never are
+	Exporter  Exporter         // nil: this node builds no packages
+	Checker   Checker          // nil: the log cannot be checked from here
+	Retention Retention        // nil: this node deletes nothing
+	Readiness ReadinessChecker // nil: this node records no cameras
+	LogKey    func() string    // verifier key that signs checkpoints now; nil: this node does not know it
+	Witnesses []string         // verifier keys whose cosignatures are taken
 
 	// Parts are what readyz asks beside catalogue and media store, by name; an
 	// error says why a part does not work. Recording goes on without each of them.

@@ -22,7 +22,10 @@ type Stats struct {
 	LiveViewers  int           // live viewers of all cameras
 	OpenGaps     int
 	NodeSessions int // exam sessions that this node records now
-	Evidence     EvidenceStats
+	// ReadinessFailed counts the cameras of sessions that begin within the hour whose
+	// newest check failed.
+	ReadinessFailed int
+	Evidence        EvidenceStats
 }
 
 // EvidenceStats is the part of Stats that tells how evidence and retention do.
@@ -51,6 +54,7 @@ type statsCollector struct {
 
 	cameraUp, recording, bitrate, fps, lost, frameAge, durableAge, gapOpen, viewers *prometheus.Desc
 	spoolBytes, spoolFree, spoolFiles, uploadLag, playbacks, live, gaps, sessions   *prometheus.Desc
+	readinessFailed                                                                 *prometheus.Desc
 
 	logSize, staged, oldestStaged, logFailing, stampFailing, exportsOpen, retentionDue, retentionAlarms, diskPressure *prometheus.Desc
 }
@@ -80,6 +84,8 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		gaps:       node("open_gaps", "Gaps that are open."),
 		sessions:   node("recorded_sessions", "Exam sessions that this node records now."),
 
+		readinessFailed: node("readiness_failed", "Cameras of sessions that begin within the hour whose newest readiness check failed."),
+
 		logSize:         node("evidence_log_size", "Leaves in the hash log."),
 		staged:          node("evidence_staged_leaves", "Leaves that wait for their place in the hash log."),
 		oldestStaged:    node("evidence_oldest_staged_seconds", "Age of the oldest leaf that waits; 0 if none does."),
@@ -95,7 +101,7 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 // Describe implements prometheus.Collector.
 func (s *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{s.cameraUp, s.recording, s.bitrate, s.fps, s.lost, s.frameAge, s.durableAge, s.gapOpen,
-		s.viewers, s.spoolBytes, s.spoolFree, s.spoolFiles, s.uploadLag, s.playbacks, s.live, s.gaps, s.sessions,
+		s.viewers, s.spoolBytes, s.spoolFree, s.spoolFiles, s.uploadLag, s.playbacks, s.live, s.gaps, s.sessions, s.readinessFailed,
 		s.logSize, s.staged, s.oldestStaged, s.logFailing, s.stampFailing, s.exportsOpen, s.retentionDue, s.retentionAlarms, s.diskPressure} {
 		ch <- d
 	}
@@ -122,6 +128,7 @@ func (s *statsCollector) Collect(ch chan<- prometheus.Metric) {
 	send(s.live, float64(st.LiveViewers))
 	send(s.gaps, float64(st.OpenGaps))
 	send(s.sessions, float64(st.NodeSessions))
+	send(s.readinessFailed, float64(st.ReadinessFailed))
 	s.collectEvidence(st.Evidence, func(d *prometheus.Desc, v float64) { send(d, v) })
 	for _, c := range st.Cameras {
 		id, name := string(c.CameraID), c.Name

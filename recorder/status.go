@@ -103,6 +103,22 @@ func (st *CameraStatus) fromSink(s *sink, now time.Time) {
 	}
 }
 
+// Mine reports whether this node has the right to pull the camera.
+func (r *Recorder) Mine(id lieciba.CameraID) bool {
+	r.mu.Lock()
+	_, known := r.cameras[id]
+	r.mu.Unlock()
+	return known && r.leases.granted(id)
+}
+
+// Room tells how many bytes the spool takes before recording stops for want of
+// room, and why it takes none now; "" if it does.
+func (r *Recorder) Room() (bytes int64, shut lieciba.GapCause) {
+	e := r.env
+	used := e.spool.usage() - e.spareBytes()
+	return max(0, min(e.room.Load()-e.cfg.MinFreeBytes, e.cfg.MaxSpoolBytes-used)), e.shut()
+}
+
 // Stats is what a metrics collector asks for.
 type Stats struct {
 	Cameras        map[lieciba.CameraID]CameraStatus

@@ -20,6 +20,7 @@ import (
 	"lieciba/cmd/lieciba/config"
 	"lieciba/onvif"
 	"lieciba/recorder"
+	"lieciba/recorder/readiness"
 	"lieciba/storage"
 	"lieciba/storage/fsck"
 	"lieciba/storage/secret"
@@ -51,6 +52,7 @@ type Server struct {
 	api      *api.Server
 	events   *events
 	keep     keeping
+	ready    *readiness.Checker
 	version  string
 
 	certificates *certificates // nil: no TLS of its own
@@ -68,7 +70,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		s.secrets, err = openSecrets(ctx, s.catalog, o.Config, o.NewSecretKey)
 		return err
 	}
-	for _, step := range []func(context.Context) error{s.openNode, s.openStores, secrets, s.openKeeping, s.openRecorder, s.openViewer} {
+	for _, step := range []func(context.Context) error{s.openNode, s.openStores, secrets, s.openKeeping, s.openRecorder, s.openReadiness, s.openViewer} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -146,7 +148,7 @@ func (s *Server) openAPI() error {
 	}
 	s.api, err = api.New(api.Config{Catalog: s.catalog, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
-		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
+		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Readiness: readinessChecker{s.ready}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
 		SecureCookie: s.cfg.HTTP.SecureCookie || s.certificates != nil, Proxies: s.cfg.HTTP.ProxyPrefixes(), TLSFingerprint: s.certificates.fingerprint,
 		IdleTimeout: time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log,

@@ -11,7 +11,7 @@ import (
 func (s *Server) stats() api.Stats {
 	r, v := s.recorder.Stats(), s.viewer.Stats()
 	out := api.Stats{SpoolBytes: r.SpoolBytes, SpoolFree: r.SpoolFreeBytes, SpoolFiles: int(r.UploadWaiting),
-		UploadLag: r.UploadLag, Playbacks: v.Playbacks, Evidence: s.evidenceStats()}
+		UploadLag: r.UploadLag, Playbacks: v.Playbacks, Evidence: s.evidenceStats(), ReadinessFailed: s.ready.Failed()}
 	sessions := map[string]bool{}
 	for id, st := range r.Cameras {
 		one := api.CameraStats{CameraID: id, Name: string(id), CameraStatus: cameraStatus(st, v.Live[id])}
