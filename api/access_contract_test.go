@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage/webhook"
 )
 
 // contractAccess is the part of the access table about the contract with the
@@ -15,16 +16,40 @@ var contractAccess = accessTable{
 	rows: map[string]string{
 		"POST /v1/exam-sessions/:id/cancellation":   "own - - - - - - -",
 		"DELETE /v1/exam-sessions/:id/cancellation": "own - - - - - - -",
+		"PUT /v1/exam-sessions/:id/link":            "own - - - all - - -",
+
+		"GET /v1/notices":                  "- - - - yes yes - -",
+		"GET /v1/webhooks":                 "- - - - yes - - -",
+		"POST /v1/webhooks":                "- - - - yes - - -",
+		"PATCH /v1/webhooks/:id":           "- - - - yes - - -",
+		"DELETE /v1/webhooks/:id":          "- - - - yes - - -",
+		"GET /v1/webhooks/:id/deliveries":  "- - - - yes - - -",
+		"POST /v1/webhooks/:id/redelivery": "- - - - yes - - -",
 	},
 	id: func(k *walk, name string, p place, _ lieciba.Role) (string, bool) {
-		if strings.HasSuffix(name, "/cancellation") {
+		switch {
+		case strings.HasSuffix(name, "/cancellation"):
 			return string(k.w.cancelAsked(p).ID), true
+		case strings.HasSuffix(name, "/link"):
+			return string(k.w.session(lieciba.SourceAdHoc, "adhoc-"+lieciba.NewID[string](start), p.room, start).ID), true
+		case strings.Contains(name, "/webhooks/:id"):
+			return string(k.w.hook("w" + lieciba.NewID[string](start)).ID), true
 		}
 		return "", false
 	},
 	body: func(_ *walk, name string, _ place) (any, bool) {
-		if name == "POST /v1/exam-sessions/:id/cancellation" {
+		fresh := lieciba.NewID[string](start)
+		switch name {
+		case "POST /v1/exam-sessions/:id/cancellation":
 			return map[string]any{"reason": "The commission did not come"}, true
+		case "PUT /v1/exam-sessions/:id/link":
+			return map[string]any{"source": "token-citizenship", "external_id": "real-" + fresh}, true
+		case "POST /v1/webhooks":
+			return map[string]any{"name": "w" + fresh, "url": "https://pizis.example/hook?key=secret"}, true
+		case "PATCH /v1/webhooks/:id":
+			return map[string]any{"new_secret": true}, true
+		case "POST /v1/webhooks/:id/redelivery":
+			return map[string]any{}, true
 		}
 		return nil, false
 	},
@@ -42,4 +67,12 @@ func (w *world) cancelAsked(p place) lieciba.ExamSession {
 		}, nil))
 	x.CancelAsked = true
 	return x
+}
+
+// hook stores a webhook.
+func (w *world) hook(name string) lieciba.Webhook {
+	h := lieciba.Webhook{ID: lieciba.NewID[lieciba.WebhookID](start), Name: name, URL: "https://pizis.example/hook", CreatedAt: start}
+	h.Secret = webhook.SealSecret(w.cfg.Secrets, h.ID, "a secret")
+	require.NoError(w.t, w.catalog.PutWebhook(w.t.Context(), h))
+	return h
 }

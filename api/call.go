@@ -236,14 +236,23 @@ func (c *call) querySpan() (lieciba.Interval, error) {
 
 // page reads limit and before.
 func page[T ~string](c *call) (limit int, before T, err error) {
-	limit = 100
-	if s, given := c.gin.GetQuery("limit"); given {
-		if limit, err = strconv.Atoi(s); err != nil || limit < 1 || limit > 1000 {
-			return 0, "", lieciba.Invalid("limit", "must be a number from 1 to 1000")
-		}
+	if limit, err = c.queryLimit(); err != nil {
+		return 0, "", err
 	}
 	before, err = queryID[T](c, "before")
 	return limit, before, err
+}
+
+func (c *call) queryLimit() (int, error) {
+	s, given := c.gin.GetQuery("limit")
+	if !given {
+		return 100, nil
+	}
+	limit, err := strconv.Atoi(s)
+	if err != nil || limit < 1 || limit > 1000 {
+		return 0, lieciba.Invalid("limit", "must be a number from 1 to 1000")
+	}
+	return limit, nil
 }
 
 // onlyQuery refuses parameters that the route does not know: a search that was

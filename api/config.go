@@ -15,6 +15,7 @@ import (
 	"lieciba/api/oidc"
 	"lieciba/api/passkey"
 	"lieciba/storage"
+	"lieciba/storage/webhook"
 )
 
 // Credentials of a camera. Never logged, never sent out.
@@ -178,6 +179,9 @@ type Config struct {
 	Readiness ReadinessChecker // nil: this node records no cameras
 	LogKey    func() string    // verifier key that signs checkpoints now; nil: this node does not know it
 	Witnesses []string         // verifier keys whose cosignatures are taken
+
+	Webhooks     webhook.Policy // where notices may be sent to
+	PokeWebhooks func()         // makes the sender look now; it does not block; nil: this node sends none
 
 	// Parts are what readyz asks beside catalogue and media store, by name; an
 	// error says why a part does not work. Recording goes on without each of them.

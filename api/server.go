@@ -27,6 +27,7 @@ type Server struct {
 	rotated     rotations  // cookie values that still work for a moment
 	used        once       // what is good once: sign-ins under way, logout tokens
 	cameraEdits sync.Mutex // read, change, write of one camera row
+	hookEdits   sync.Mutex // likewise, of one webhook row
 	discoveries *discoveries
 	viewings    viewings
 	downloads   downloads

@@ -79,7 +79,13 @@ func (s *Server) getSession(c *call, x lieciba.ExamSession) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(viewSession(x, room.Code))
+	v := viewSession(x, room.Code)
+	if x.Source == lieciba.SourceAdHoc {
+		if v.Link, err = s.viewLink(c.ctx(), x.ID); err != nil {
+			return err
+		}
+	}
+	return c.ok(v)
 }
 
 func (s *Server) listSessions(c *call) error {
@@ -230,6 +236,10 @@ func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush, first fu
 func (s *Server) judgeDocument(current *lieciba.ExamSession, p sessionPush, now time.Time) (lieciba.ExamSession, lieciba.SessionChange, error) {
 	if current == nil {
 		return lieciba.ApplySessionDocument(nil, p.key, p.doc, p.room, now)
+	}
+	if current.SessionKey != p.key {
+		return lieciba.ExamSession{}, lieciba.SessionChange{}, &lieciba.Error{Code: lieciba.CodeConflict, Field: "external_id",
+			Message: "this ID is linked to a session that was started by hand (" + current.ExternalID + "): it stays as it was recorded"}
 	}
 	begun := current.AsBegun(s.cfg.Margins, now)
 	next, ch, err := lieciba.ApplySessionDocument(&begun, p.key, p.doc, p.room, now)

@@ -182,6 +182,7 @@ type sessionView struct {
 	Parts         []partView           `json:"parts"`
 	CreatedAt     stamp                `json:"created_at"`
 	UpdatedAt     stamp                `json:"updated_at"`
+	Link          *linkView            `json:"link,omitempty"` // of one session alone, not in lists
 }
 
 func viewSession(s lieciba.ExamSession, roomCode string) sessionView {
