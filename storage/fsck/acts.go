@@ -16,7 +16,8 @@ type acts map[lieciba.Act]map[string]int // by act and ID of the object
 // rowActs lists the acts whose rows are compared with the audit log. A look at
 // live or archived pictures leaves no row but its entry: its leaf is its proof.
 var rowActs = map[lieciba.Act]bool{lieciba.ActSealRecording: true, lieciba.ActExport: true, lieciba.ActDeleteRecording: true,
-	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActApprovePolicy: true, lieciba.ActPushEvent: true}
+	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActApprovePolicy: true, lieciba.ActPushEvent: true,
+	actApprove: true, actUse: true}
 
 func (a acts) note(e lieciba.AuditEntry) {
 	act := lieciba.Act(e.Act)
@@ -28,6 +29,9 @@ func (a acts) note(e lieciba.AuditEntry) {
 	}
 	_, id, _ := strings.Cut(e.Object, ":")
 	a[act][id]++
+	if act == actApprove || act == actUse { // who did it matters
+		a[act][byWhom(id, e.WhoID)]++
+	}
 	if act == lieciba.ActPushEvent { // its object may be named otherwise
 		a[act][string(e.SessionID)]++
 	}

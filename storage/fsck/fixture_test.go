@@ -141,7 +141,8 @@ func newSite(t *testing.T, catalog storage.Catalog, media storage.Media, exec fu
 	room := lieciba.Room{ID: id[lieciba.RoomID](), SiteID: place.ID, Code: "r1", Name: "1", State: lieciba.PlaceActive, CreatedAt: start}
 	s.camera = lieciba.Camera{ID: id[lieciba.CameraID](), SiteID: place.ID, Name: "cam", Address: "127.0.0.1:80", State: lieciba.CameraReady, CreatedAt: start}
 	s.session = lieciba.ExamSession{ID: id[lieciba.SessionID](), SessionKey: lieciba.SessionKey{Source: "test", ExternalID: "e1"}, SourceVersion: 1,
-		SiteID: place.ID, RoomID: room.ID, StartsAt: start, EndsAt: at(60), State: lieciba.SessionFinished, CreatedAt: start, UpdatedAt: start}
+		SiteID: place.ID, RoomID: room.ID, StartsAt: start, EndsAt: at(60), State: lieciba.SessionFinished, CreatedAt: start, UpdatedAt: start,
+		Parts: []lieciba.Part{{ID: id[lieciba.PartID](), Kind: lieciba.PartSpeaking, StartsAt: start, EndsAt: at(60), State: lieciba.PartPlanned}}}
 	require.NoError(t, catalog.PutSite(ctx, place))
 	require.NoError(t, catalog.PutRoom(ctx, room))
 	require.NoError(t, catalog.PutCamera(ctx, s.camera))

@@ -77,10 +77,11 @@ const (
 	RuleLeaf        Rule = "leaf"        // 5: a row that is not what its leaf says, or one without the other
 	RuleDeletion    Rule = "deletion"    // 6: footage that is gone, or not gone, against a decision or without one
 	RuleAudit       Rule = "audit"       // 7: an act without its entry, an entry that is gone or changed
+	RuleRequest     Rule = "request"     // 16: a request that nobody else approved, or what came of one against it
 )
 
 var invariants = map[Rule]int{RuleCoverage: 1, RuleOverlap: 1, RuleBytes: 2, RuleIndex: 2, RuleOrphan: 2, RuleSpool: 3, RuleSealed: 4,
-	RuleTree: 5, RuleCheckpoint: 5, RuleCosignature: 5, RuleLeaf: 5, RuleDeletion: 6, RuleAudit: 7}
+	RuleTree: 5, RuleCheckpoint: 5, RuleCosignature: 5, RuleLeaf: 5, RuleDeletion: 6, RuleAudit: 7, RuleRequest: 16}
 
 // Violation is one broken invariant.
 type Violation struct {
@@ -189,7 +190,7 @@ func CheckLog(ctx context.Context, catalog storage.Catalog, opt Options) (LogRes
 		return LogResult{}, err
 	}
 	r := LogResult{StartedAt: lieciba.Micro(c.opt.Now())}
-	for _, stage := range []func(context.Context) error{c.checkLog, c.checkRowsLogged, c.checkActs} {
+	for _, stage := range []func(context.Context) error{c.checkLog, c.checkRowsLogged, c.checkActs, c.checkFourEyes} {
 		if err := stage(ctx); err != nil {
 			return LogResult{}, err
 		}
@@ -209,7 +210,7 @@ func Check(ctx context.Context, catalog storage.Catalog, media storage.Media, op
 	opt = c.opt
 	r := Report{StartedAt: lieciba.Micro(opt.Now()), Quick: opt.Quick, Catalog: catalog.Name(), Media: media.Name()}
 	for _, stage := range []func(context.Context) error{c.beginLog, c.walkSpool, c.checkRecordings, c.checkSegments, c.checkMedia, c.checkSpool,
-		c.checkDeletions, c.checkLog, c.checkRowsLogged, c.checkActs} {
+		c.checkDeletions, c.checkLog, c.checkRowsLogged, c.checkActs, c.checkFourEyes} {
 		if err := stage(ctx); err != nil {
 			return Report{}, err
 		}

@@ -20,6 +20,7 @@ type rowReader struct {
 	c        *checker
 	gaps     map[lieciba.RecordingID]map[lieciba.GapID]lieciba.Gap
 	policies map[lieciba.PolicyID]lieciba.RetentionPolicy
+	examRows examRows
 }
 
 func newRowReader(c *checker) rowReader {
@@ -33,6 +34,7 @@ const maxGapLists = 64
 // logged is what the rows say now.
 func (r *rowReader) compare(ctx context.Context, page []lieciba.Leaf) error {
 	r.gaps, r.policies = map[lieciba.RecordingID]map[lieciba.GapID]lieciba.Gap{}, nil // rows as they are now
+	r.examRows = examRows{}
 	entries, err := r.entries(ctx, page)
 	if err != nil {
 		return err
@@ -85,6 +87,8 @@ func (r *rowReader) row(ctx context.Context, l lieciba.Leaf) (message string, er
 		return r.policy(ctx, l)
 	case lieciba.LeafHold:
 		return r.hold(ctx, l)
+	case lieciba.LeafIncident, lieciba.LeafPart, lieciba.LeafReady:
+		return r.exam(ctx, l)
 	case lieciba.LeafKey: // it has no row: the walk judges it
 		return "", nil
 	}

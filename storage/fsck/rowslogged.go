@@ -66,7 +66,7 @@ func loggedAll[T any](ctx context.Context, c *checker, kind lieciba.LeafKind, li
 
 // checkRowsLogged goes through every row that must have a leaf.
 func (c *checker) checkRowsLogged(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{c.segmentsLogged, c.recordingsLogged, c.deletionsLogged, c.holdsLogged, c.policiesLogged, c.exportsLogged, c.auditLogged} {
+	for _, step := range []func(context.Context) error{c.segmentsLogged, c.recordingsLogged, c.deletionsLogged, c.sessionsLogged, c.policiesLogged, c.exportsLogged, c.auditLogged} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -148,25 +148,33 @@ func (c *checker) scanRecordings(ctx context.Context, fn func(lieciba.Recording)
 	}
 }
 
-func (c *checker) holdsLogged(ctx context.Context) error {
+// sessionsLogged checks the holds of each session, and what its exam was like.
+func (c *checker) sessionsLogged(ctx context.Context) error {
 	return c.scanSessions(ctx, func(s lieciba.ExamSession) error {
-		holds, err := c.catalog.SessionHolds(ctx, s.ID)
-		if err != nil {
+		if err := c.holdsLogged(ctx, s); err != nil {
 			return err
 		}
-		var released []lieciba.Hold
-		for _, h := range holds {
-			if !h.Active() {
-				released = append(released, h)
-			}
-		}
-		if err := loggedAll(ctx, c, lieciba.LeafHold, holds, func(h lieciba.Hold) string { return string(h.ID) },
-			func(h lieciba.Hold) []byte { return evidence.LeafOfHold(h).Detail }); err != nil {
-			return err
-		}
-		return loggedAll(ctx, c, lieciba.LeafHold, released, func(h lieciba.Hold) string { return string(h.ID) + evidence.ReleasedSuffix },
-			func(h lieciba.Hold) []byte { return evidence.LeafOfRelease(h).Detail })
+		return c.examLogged(ctx, s)
 	})
+}
+
+func (c *checker) holdsLogged(ctx context.Context, s lieciba.ExamSession) error {
+	holds, err := c.catalog.SessionHolds(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	var released []lieciba.Hold
+	for _, h := range holds {
+		if !h.Active() {
+			released = append(released, h)
+		}
+	}
+	if err := loggedAll(ctx, c, lieciba.LeafHold, holds, func(h lieciba.Hold) string { return string(h.ID) },
+		func(h lieciba.Hold) []byte { return evidence.LeafOfHold(h).Detail }); err != nil {
+		return err
+	}
+	return loggedAll(ctx, c, lieciba.LeafHold, released, func(h lieciba.Hold) string { return string(h.ID) + evidence.ReleasedSuffix },
+		func(h lieciba.Hold) []byte { return evidence.LeafOfRelease(h).Detail })
 }
 
 // scanSessions calls fn for every session, in pages.

@@ -28,6 +28,9 @@ type kept struct {
 	viewed   lieciba.AuditEntry
 	hold     lieciba.Hold
 	policy   lieciba.RetentionPolicy
+	incident lieciba.Incident
+	part     lieciba.PartEvent
+	ready    lieciba.Readiness
 	witness  *evidence.Key
 }
 
@@ -60,12 +63,28 @@ func keep(s *site) *kept {
 		_, err := s.catalog.PlaceHold(ctx, k.hold)
 		return err
 	})
+	k.exam()
 	s.sequence(2)
 	k.witness, _, err = evidence.OpenWitnessKey(t.TempDir()+"/witness.key", "witness.example/1")
 	require.NoError(t, err)
 	s.opt.WitnessKeys = []string{k.witness.VerifierKey()}
 	k.cosign()
 	return k
+}
+
+// exam adds what the exam was like.
+func (k *kept) exam() {
+	ctx, t, s := k.t.Context(), k.t, k.session.ID
+	k.incident = lieciba.Incident{ID: id[lieciba.IncidentID](), SessionID: s, At: at(10), Seat: 3, Kind: lieciba.IncidentPhone, Note: "on the desk",
+		Step: lieciba.IncidentRaised, By: "Anna", RecordedAt: at(81)}
+	require.NoError(t, k.catalog.AddIncident(ctx, k.incident))
+	k.ready = lieciba.Readiness{ID: id[lieciba.ReadinessID](), SessionID: s, CameraID: k.camera.ID, When: lieciba.ReadinessT60, At: at(-3600),
+		State: lieciba.ReadinessPassed, By: "system", Items: []lieciba.ReadinessItem{{Check: lieciba.CheckPicture, Outcome: lieciba.OutcomePassed, Value: 24.5, Unit: "fps"}}}
+	require.NoError(t, k.catalog.AddReadiness(ctx, k.ready))
+	require.NoError(t, k.catalog.AddPartEvent(ctx, s, func(x lieciba.ExamSession, _ []lieciba.PartEvent) (*lieciba.PartEvent, error) {
+		k.part = lieciba.PartEvent{ID: id[lieciba.PartEventID](), SessionID: s, PartID: x.Parts[0].ID, Step: lieciba.PartStarted, At: at(1), By: "Anna", RecordedAt: at(82)}
+		return &k.part, nil
+	}))
 }
 
 func (k *kept) act(act lieciba.Act, object string, do func(ctx context.Context) error) lieciba.AuditEntry {
@@ -108,7 +127,8 @@ func (k *kept) second(column string) string {
 	return column + " + interval '1 second'"
 }
 
-var tables = []string{"leaves", "log_hashes", "checkpoints", "cosignatures", "segments", "gaps", "recordings", "audit", "seals", "holds", "policies"}
+var tables = []string{"leaves", "log_hashes", "checkpoints", "cosignatures", "segments", "gaps", "recordings", "audit", "seals", "holds", "policies",
+	"incidents", "part_events", "readiness"}
 
 // save keeps a copy of what a superuser is about to change; restore puts it back.
 func (k *kept) save() {
@@ -212,6 +232,18 @@ func (k *kept) edits() []edit {
 			leafOf(lieciba.LeafHold, string(k.hold.ID))},
 		{"length of a policy", func(k *kept) { k.exec("UPDATE policies SET keep_months = 1") }, "policy " + string(k.policy.ID), "keep is", fsck.RuleLeaf,
 			leafOf(lieciba.LeafPolicy, string(k.policy.ID))},
+		{"seat of an incident", func(k *kept) { k.exec("UPDATE incidents SET seat = 4") }, "incident " + string(k.incident.ID), `seat is "4", logged was "3"`,
+			fsck.RuleLeaf, leafOf(lieciba.LeafIncident, string(k.incident.ID))},
+		{"incident", func(k *kept) { k.exec("DELETE FROM incidents") }, "incident " + string(k.incident.ID), "its row is gone", fsck.RuleLeaf,
+			leafOf(lieciba.LeafIncident, string(k.incident.ID))},
+		{"time of a part", func(k *kept) { k.exec("UPDATE part_events SET at = %s", k.second("at")) }, "part " + string(k.part.ID), "at is", fsck.RuleLeaf,
+			leafOf(lieciba.LeafPart, string(k.part.ID))},
+		{"leaf of a part", func(k *kept) { k.exec("DELETE FROM leaves WHERE subject = '%s'", k.part.ID) }, "part " + string(k.part.ID), "has no leaf", fsck.RuleLeaf,
+			leafOf(lieciba.LeafPart, string(k.part.ID))},
+		{"result of readiness", func(k *kept) { k.exec("UPDATE readiness SET state = 'failed'") }, "readiness " + string(k.ready.ID), `state is "failed", logged was "passed"`,
+			fsck.RuleLeaf, leafOf(lieciba.LeafReady, string(k.ready.ID))},
+		{"readiness", func(k *kept) { k.exec("DELETE FROM readiness") }, "readiness " + string(k.ready.ID), "its row is gone", fsck.RuleLeaf,
+			leafOf(lieciba.LeafReady, string(k.ready.ID))},
 		{"row put there by hand", func(k *kept) {
 			k.exec("DELETE FROM leaves WHERE subject = '%s'", a.ID) // as if it never had one
 		}, "segment " + string(a.ID), "has no leaf in the evidence log", fsck.RuleLeaf, leafOf(lieciba.LeafSegment, string(a.ID))},
@@ -332,7 +364,9 @@ func TestALogThatIsKnownOutside(t *testing.T) {
 	s.opt.Known = []lieciba.Checkpoint{cp}
 	require.Empty(t, k.checkLog().Violations)
 	k.cut(true)
-	k.exec("DELETE FROM holds")
+	for _, t := range []string{"holds", "incidents", "part_events", "readiness"} {
+		k.exec("DELETE FROM %s", t)
+	}
 	k.exec("DELETE FROM audit WHERE act = 'place_hold'")
 	s.opt.Known = nil
 	require.Empty(t, k.checkLog().Violations, "from inside there is nothing to see")

@@ -121,9 +121,10 @@ func whole(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + patt
 var kinds = map[string]string{
 	string(lieciba.LeafSegment): "segments", string(lieciba.LeafGap): "pārrāvums", string(lieciba.LeafSeal): "slēgšana",
 	string(lieciba.LeafAudit): "auditācijas ieraksts", string(lieciba.LeafExport): "pakotne", string(lieciba.LeafKey): "atslēga",
+	string(lieciba.LeafIncident): "incidents", string(lieciba.LeafPart): "daļas norise", string(lieciba.LeafReady): "gatavība",
 }
 
-var ofLeaf = regexp.MustCompile(`^(segment|gap|seal|audit|export|key) (\S+)(?:: (.*))?$`)
+var ofLeaf = regexp.MustCompile(`^(segment|gap|seal|audit|export|key|incident|part|readiness) (\S+)(?:: (.*))?$`)
 
 // inLatvian says a detail in Latvian. One that it has no words for stays as it
 // is, quoted.
