@@ -191,7 +191,9 @@ func (o *outbox) begin(ctx context.Context, d lieciba.Delivery) {
 	o.mu.Unlock()
 	o.jobs.Go(func() {
 		defer o.ended(d.WebhookID)
-		o.sender.deliver(ctx, d)
+		if err := lieciba.Guard("send a notice", func() error { o.sender.deliver(ctx, d); return nil }); err != nil {
+			o.sender.Log.ErrorContext(ctx, "sending a notice failed inside the server", "notice", d.Notice.ID, "error", err) // its claim runs out
+		}
 	})
 }
 

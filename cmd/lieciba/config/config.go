@@ -23,6 +23,7 @@ type Config struct {
 	Evidence  Evidence  `yaml:"evidence"`
 	Export    Export    `yaml:"export"`
 	Retention Retention `yaml:"retention"`
+	Webhooks  Webhooks  `yaml:"webhooks"`
 	Disk      Disk      `yaml:"disk"`
 	Log       Log       `yaml:"log"`
 }
@@ -126,6 +127,26 @@ type Retention struct {
 type Disk struct {
 	Low      Size `yaml:"low"`      // free bytes below which an alarm is raised and no package is built
 	Critical Size `yaml:"critical"` // free bytes below which the alarm is urgent
+}
+
+// Webhooks rules where notices may be sent to.
+type Webhooks struct {
+	// Allow lists networks that may be called although they lead to this machine, its
+	// link or its host's services, and that may be called without TLS.
+	Allow []string `yaml:"allow"`
+}
+
+// WebhookPrefixes returns Webhooks.Allow parsed; the file was checked, so it cannot fail.
+func (c Config) WebhookPrefixes() []netip.Prefix { return parsed(c.Webhooks.Allow) }
+
+func parsed(networks []string) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(networks))
+	for _, s := range networks {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Log rules the log on standard error.

@@ -145,6 +145,7 @@ func (c Config) faults() []fault {
 		{"export.witness_wait", between(c.Export.WitnessWait, time.Second, time.Hour)},
 		{"retention.every", between(c.Retention.Every, time.Second, 24*time.Hour)},
 		{"disk.critical", below(c.Disk.Critical, c.Disk.Low)},
+		{"webhooks.allow", optionalPrefixes(c.Webhooks.Allow)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "text", "json")},
 	}
@@ -245,6 +246,14 @@ func prefixes(list []string) error {
 		}
 	}
 	return nil
+}
+
+// optionalPrefixes is prefixes for a list that may be empty.
+func optionalPrefixes(list []string) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return prefixes(list)
 }
 
 func storeURL(s string, schemes ...string) error {

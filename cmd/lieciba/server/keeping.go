@@ -108,7 +108,7 @@ func (s *Server) openReaper(ctx context.Context) {
 func (s *Server) keepOn(ctx context.Context) {
 	loops := map[string]func(context.Context) error{
 		"the hash log": s.keep.sequencer.Run, "seals": s.keep.sealer.Run, "seals after the log": s.sealAfterLog,
-		"packages": s.keep.exporter.Run, "readiness checks": s.ready.Run, "retention": s.keep.reaper.Run, "disk alarms": s.keep.disks.Run, "suspicious access": s.alarmWatch().Run}
+		"packages": s.keep.exporter.Run, "notices": s.sendNotices, "readiness checks": s.ready.Run, "retention": s.keep.reaper.Run, "disk alarms": s.keep.disks.Run, "suspicious access": s.alarmWatch().Run}
 	var running sync.WaitGroup
 	for name, loop := range loops {
 		running.Go(func() { again(ctx, name, loop, loopPause, s.log) })

@@ -24,6 +24,7 @@ import (
 	"lieciba/storage"
 	"lieciba/storage/fsck"
 	"lieciba/storage/secret"
+	"lieciba/storage/webhook"
 	"lieciba/viewer"
 	"lieciba/viewer/web"
 )
@@ -51,6 +52,7 @@ type Server struct {
 	viewer   *viewer.Viewer
 	api      *api.Server
 	events   *events
+	sender   *webhook.Sender
 	keep     keeping
 	ready    *readiness.Checker
 	version  string
@@ -146,7 +148,8 @@ func (s *Server) openAPI() error {
 	if err != nil {
 		return err
 	}
-	s.api, err = api.New(api.Config{Catalog: s.catalog, Media: s.media, Source: s.recorder, Prober: s.prober,
+	s.openSender()
+	s.api, err = api.New(api.Config{Catalog: s.catalog, Webhooks: s.sender.Policy, PokeWebhooks: s.sender.Poke, Webhooks: s.sender.Policy, PokeWebhooks: s.sender.Poke, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
 		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Readiness: readinessChecker{s.ready}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
