@@ -149,7 +149,7 @@ func (s *Server) openAPI() error {
 		return err
 	}
 	s.openSender()
-	s.api, err = api.New(api.Config{Catalog: s.catalog, Webhooks: s.sender.Policy, PokeWebhooks: s.sender.Poke, Webhooks: s.sender.Policy, PokeWebhooks: s.sender.Poke, Media: s.media, Source: s.recorder, Prober: s.prober,
+	s.api, err = api.New(api.Config{Catalog: s.catalog, Webhooks: s.sender.Policy, PokeWebhooks: s.sender.Poke, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
 		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Readiness: readinessChecker{s.ready}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
