@@ -36,6 +36,7 @@ var floors = []struct {
 	{"lieciba/storage/retention", 2},
 	{"lieciba/storage/pressure", 2},
 	{"lieciba/storage/fsck", 2},
+	{"lieciba/storage/alarm", 2},
 	{"lieciba/storage/webhook", 2},
 	{"lieciba/storage/storagetest", 2},
 	{"lieciba/recorder", 3},

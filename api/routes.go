@@ -16,7 +16,7 @@ type route struct {
 // routes is the whole of what the server answers, the pages apart. Nothing else
 // registers a handler.
 func (s *Server) routes() []route {
-	return slices.Concat(s.peopleRoutes(), s.recordingRoutes(), s.evidenceRoutes(), s.accessRoutes(), s.examRoutes(), s.contractRoutes(), s.readinessRoutes())
+	return slices.Concat(s.peopleRoutes(), s.recordingRoutes(), s.evidenceRoutes(), s.accessRoutes(), s.examRoutes(), s.contractRoutes(), s.readinessRoutes(), s.alarmRoutes())
 }
 
 const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
@@ -53,7 +53,7 @@ func (s *Server) recordingRoutes() []route {
 		{put, "/v1/exam-sessions/:id", at(lieciba.ActPushSession, s.pushRequest, s.pushSession)},
 		{get, "/v1/exam-sessions/:id", at(lieciba.ActViewSessions, s.sessionByID, s.getSession)},
 		{get, "/v1/exam-sessions/:id/timeline", at(lieciba.ActViewSessions, s.sessionByID, s.timeline)},
-		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.sessionByID, s.playback).talksToCamera().untilHangUp()},
+		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.playbackByID, s.playback).talksToCamera().untilHangUp()},
 		{del, "/v1/playbacks/:id", owned("playback", s.cfg.Player.Owner, s.hangUpPlayback)},
 		{get, "/v1/segments/:id/content", at(lieciba.ActWatchArchive, s.segmentByID, s.segmentContent).boundsItself()},
 

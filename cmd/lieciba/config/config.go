@@ -24,6 +24,7 @@ type Config struct {
 	Export    Export    `yaml:"export"`
 	Retention Retention `yaml:"retention"`
 	Webhooks  Webhooks  `yaml:"webhooks"`
+	Alarms    Alarms    `yaml:"alarms"`
 	Disk      Disk      `yaml:"disk"`
 	Log       Log       `yaml:"log"`
 }
@@ -168,6 +169,7 @@ func Default() Config {
 		Evidence:  Evidence{Stamp: Stamp{Every: Duration(time.Hour)}},
 		Export:    Export{KeepDays: 30, WitnessWait: Duration(2 * time.Minute)},
 		Retention: Retention{Delete: true, Every: Duration(time.Hour)},
+		Alarms:    defaultAlarms(),
 		Disk:      Disk{Low: 10 << 30, Critical: 2 << 30},
 		Log:       Log{Level: "info", Format: "text"},
 	}

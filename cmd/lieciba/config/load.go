@@ -149,7 +149,7 @@ func (c Config) faults() []fault {
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "text", "json")},
 	}
-	return append(list, c.signInFaults()...)
+	return slices.Concat(list, c.signInFaults(), c.Alarms.faults())
 }
 
 func notEmpty(s, cure string) error {

@@ -10,7 +10,7 @@ import (
 	"lieciba/api/oidc"
 	"lieciba/api/passkey"
 	"lieciba/cmd/lieciba/config"
-	"lieciba/storage"
+	"lieciba/storage/alarm"
 )
 
 // signIn is what the API needs for signing people in.
@@ -29,9 +29,7 @@ func (s *Server) openSignIn() (signIn, error) {
 		in.approveWith = append(in.approveWith, lieciba.SignInPassword, lieciba.SignInOIDC)
 		s.log.Warn("approvals take a password as proof that the approver is there; give approvers passkeys and set sign_in.approve_with to passkey")
 	}
-	if alarms, ok := s.catalog.(storage.Alarms); ok {
-		in.alarms = alarms
-	}
+	in.alarms = alarm.Raiser{Catalog: s.catalog}
 	origin := s.cfg.PublicOrigin(s.listener.Addr().(*net.TCPAddr).Port)
 	var err error
 	if _, bad := passkey.RelyingParty(origin); bad == nil {
