@@ -169,6 +169,7 @@ func Default() Config {
 		Evidence:  Evidence{Stamp: Stamp{Every: Duration(time.Hour)}},
 		Export:    Export{KeepDays: 30, WitnessWait: Duration(2 * time.Minute)},
 		Retention: Retention{Delete: true, Every: Duration(time.Hour)},
+		Webhooks:  Webhooks{Allow: []string{}},
 		Alarms:    defaultAlarms(),
 		Disk:      Disk{Low: 10 << 30, Critical: 2 << 30},
 		Log:       Log{Level: "info", Format: "text"},
