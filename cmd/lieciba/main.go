@@ -23,20 +23,21 @@ import (
 var version = "dev"
 
 type cli struct {
-	Serve     serveCmd     `cmd:"" help:"Run the server."`
-	Demo      demoCmd      `cmd:"" help:"Run an exam site of simulated cameras: found, recorded, watched."`
-	Discover  discoverCmd  `cmd:"" help:"Look for ONVIF cameras and print what answers."`
-	Fsck      fsckCmd      `cmd:"" help:"Prove that nothing is missing and nothing was altered in catalogue and store."`
-	Export    exportCmd    `cmd:"" help:"Build the evidence package of a sealed exam session."`
-	Verify    verifyCmd    `cmd:"" help:"Judge an evidence package offline: complete, altered or unverifiable."`
-	Retention retentionCmd `cmd:"" help:"What is deleted when and why; delete what is due."`
-	User      userCmd      `cmd:"" help:"Local accounts."`
-	Token     tokenCmd     `cmd:"" help:"Tokens of machines, such as the citizenship system."`
-	Key       keyCmd       `cmd:"" help:"The key that signs the hash log."`
-	Secret    secretCmd    `cmd:"" help:"The master keys that seal the cameras' passwords."`
-	TLS       tlsCmd       `cmd:"" name:"tls" help:"The certificate that browsers see."`
-	Witness   witnessCmd   `cmd:"" help:"Watch a hash log from another machine, and cosign it."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Serve     serveCmd          `cmd:"" help:"Run the server."`
+	Demo      demoCmd           `cmd:"" help:"Run an exam site of simulated cameras: found, recorded, watched."`
+	Discover  discoverCmd       `cmd:"" help:"Look for ONVIF cameras and print what answers."`
+	Fsck      fsckCmd           `cmd:"" help:"Prove that nothing is missing and nothing was altered in catalogue and store."`
+	Export    exportCmd         `cmd:"" help:"Build the evidence package of a sealed exam session."`
+	Verify    verifyCmd         `cmd:"" help:"Judge an evidence package offline: complete, altered or unverifiable."`
+	Retention retentionCmd      `cmd:"" help:"What is deleted when and why; delete what is due."`
+	User      userCmd           `cmd:"" help:"Local accounts."`
+	Token     tokenCmd          `cmd:"" help:"Tokens of machines, such as the citizenship system."`
+	Sim       citizenshipSimCmd `cmd:"" name:"citizenship-sim" help:"A stand-in for the citizenship system: pushes sessions, receives webhooks."`
+	Key       keyCmd            `cmd:"" help:"The key that signs the hash log."`
+	Secret    secretCmd         `cmd:"" help:"The master keys that seal the cameras' passwords."`
+	TLS       tlsCmd            `cmd:"" name:"tls" help:"The certificate that browsers see."`
+	Witness   witnessCmd        `cmd:"" help:"Watch a hash log from another machine, and cosign it."`
+	Version   versionCmd        `cmd:"" help:"Print the version."`
 }
 
 // environment is what a command may use of the process. Tests give their own.
