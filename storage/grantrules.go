@@ -35,7 +35,7 @@ func CheckGranted(g lieciba.Grant, r lieciba.Request) error {
 	a := r.Asked
 	switch {
 	case r.Kind != lieciba.RequestGrant || r.State != lieciba.RequestApproved && r.State != lieciba.RequestUsed:
-		return conflict("request_id", "request %s is no approved one for a grant: it is %s for a %s", r.ID, r.State, r.Kind)
+		return conflict("request_id", "request %s is no approved one for a grant: it is %s, of kind %s", r.ID, r.State, r.Kind)
 	case g.HolderID != r.AskedByID:
 		return conflict("holder_id", "the grant was approved for who asked, and for nobody else")
 	case g.SessionID != a.SessionID:
