@@ -289,7 +289,13 @@ func testClaims(t *testing.T, w *world) {
 	require.Equal(t, 1, w.publish(t))
 
 	require.Empty(t, w.claim(t, nodeA, 0.9), "due from the publishing on")
-	got := w.claim(t, nodeA, 2)
+	of, err := w.ClaimDeliveries(w.ctx, nodeA, newID[lieciba.WebhookID](), sec(2), time.Minute, 100)
+	require.NoError(t, err)
+	require.Empty(t, of)
+	of, err = w.ClaimDeliveries(w.ctx, nodeB, b.ID, sec(2), time.Second, 100)
+	require.NoError(t, err)
+	require.Equal(t, []lieciba.NoticeID{late[0].ID}, idsOf(of), "of one webhook")
+	got := w.claim(t, nodeA, 3)
 	require.ElementsMatch(t, []lieciba.NoticeID{one[0].ID, none[0].ID, two[0].ID, late[0].ID}, idsOf(got),
 		"the oldest of each webhook and session; those of no session are a line")
 	require.Equal(t, got[0].Notice.Kind, lieciba.NoticeGap)
@@ -297,8 +303,8 @@ func testClaims(t *testing.T, w *world) {
 	require.Empty(t, w.claim(t, nodeB, 3))
 	next, err := w.NextDelivery(w.ctx)
 	require.NoError(t, err)
-	require.Equal(t, sec(62), next, "when the claims end")
-	require.Len(t, w.claim(t, nodeB, 62), 4, "then they are free")
+	require.Equal(t, sec(63), next, "when the claims end")
+	require.Len(t, w.claim(t, nodeB, 63), 4, "then they are free")
 
 	own, err := w.ClaimDeliveries(w.ctx, nodeB, b.ID, sec(150), time.Second, 9)
 	require.NoError(t, err)

@@ -46,7 +46,6 @@ CREATE TABLE deliveries (
   PRIMARY KEY (webhook_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_number ON deliveries (number, webhook_id);
-CREATE INDEX deliveries_state ON deliveries (webhook_id, state, number);
 CREATE INDEX deliveries_line ON deliveries (webhook_id, line, number) WHERE state = 'waiting';
 CREATE INDEX deliveries_due ON deliveries (next_at, number) WHERE state = 'waiting';
 
