@@ -42,10 +42,11 @@ type Notices interface {
 	// Notice finds a published one.
 	Notice(ctx context.Context, id lieciba.NoticeID) (lieciba.Notice, error)
 
-	// ClaimDeliveries returns up to limit deliveries to w that are due and takes them
-	// for node until now+ttl; to every webhook for an empty w: of each webhook and session only the oldest that still
-	// waits, and only if nobody holds it, that node included. So a session's notices
-	// go out in order; those of no session are one line of their own.
+	// ClaimDeliveries returns up to limit deliveries to w that are due, to every
+	// webhook for an empty w, and takes them for node until now+ttl: of each webhook
+	// and session only the oldest that still waits, and only if nobody holds it, that
+	// node included. So a session's notices go out in order; those of no session are
+	// one line of their own.
 	ClaimDeliveries(ctx context.Context, node lieciba.NodeID, w lieciba.WebhookID, now time.Time, ttl time.Duration, limit int) ([]lieciba.Delivery, error)
 	// SettleDelivery stores attempts, state, NextAt, LastError and DoneAt of a claimed
 	// delivery and gives it up; the same again is no error. CodeConflict names "node"
