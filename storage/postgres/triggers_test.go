@@ -90,7 +90,7 @@ var edits = []string{
 	`UPDATE audit SET who = ''`, `DELETE FROM audit`, `TRUNCATE audit`,
 	`UPDATE policies SET keep_days = 0`, `UPDATE policies SET state = 'draft'`, `DELETE FROM policies`, `TRUNCATE policies`,
 	`UPDATE holds SET reason = 'x' WHERE released_at IS NULL`, `UPDATE holds SET released_at = NULL WHERE released_at IS NOT NULL`,
-	`DELETE FROM holds`, `TRUNCATE holds`,
+	`DELETE FROM holds`, `TRUNCATE holds CASCADE`,
 	`UPDATE recordings SET window_to = window_to - interval '1 s'`, `UPDATE recordings SET state = 'complete'`, `DELETE FROM recordings`, `TRUNCATE recordings CASCADE`,
 	`UPDATE runs SET node_id = 'x'`, `DELETE FROM runs`, `TRUNCATE runs CASCADE`,
 	`UPDATE segments SET sha256 = sha256('')`, `UPDATE segments SET to_at = to_at - interval '1 s'`, `UPDATE segments SET fragments = 'x'`,
