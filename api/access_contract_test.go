@@ -18,6 +18,7 @@ var contractAccess = accessTable{
 		"DELETE /v1/exam-sessions/:id/cancellation": "own - - - - - - -",
 		"PUT /v1/exam-sessions/:id/link":            "own - - - all - - -",
 
+		"GET /docs":                        "yes yes yes yes yes yes yes yes",
 		"GET /v1/notices":                  "- - - - yes yes - -",
 		"GET /v1/webhooks":                 "- - - - yes - - -",
 		"POST /v1/webhooks":                "- - - - yes - - -",

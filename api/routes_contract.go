@@ -10,6 +10,7 @@ func (s *Server) contractRoutes() []route {
 		{del, "/v1/exam-sessions/:id/cancellation", at(lieciba.ActConfirmCancel, s.sessionByID, s.refuseCancel)},
 		{put, "/v1/exam-sessions/:id/link", at(lieciba.ActLinkSession, s.sessionByID, s.linkSession)},
 
+		{get, "/docs", signedIn(s.docs)},
 		{get, "/v1/notices", somewhere(lieciba.ActReadNotices, s.listNotices)},
 		{get, "/v1/webhooks", somewhere(lieciba.ActManageWebhooks, s.listWebhooks)},
 		{post, "/v1/webhooks", somewhere(lieciba.ActManageWebhooks, s.createWebhook)},
