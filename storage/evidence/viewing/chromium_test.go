@@ -24,6 +24,8 @@ const once = name => new Promise((ok, no) => {
   v.addEventListener(name, ok, {once: true});
   v.addEventListener('error', () => no(v.error.message), {once: true});
 });
+// 'seeked' may come before the picture is on screen.
+const picture = () => new Promise(ok => v.requestVideoFrameCallback(ok));
 const look = () => {
   const c = document.createElement('canvas');
   c.width = v.videoWidth; c.height = v.videoHeight;
@@ -35,14 +37,18 @@ const look = () => {
   return {at: v.currentTime, width: c.width, sum, colours: new Set(new Uint32Array(data.buffer)).size};
 };
 (async () => {
-  const loaded = once('loadeddata');
+  const loaded = once('loadeddata'), first = picture();
   v.src = '/viewing.mp4';
   await loaded;
+  await first;
   seen.duration = v.duration;
   for (const at of ask.get('at').split(',').map(Number)) {
-    const seeked = once('seeked');
-    v.currentTime = at;
-    await seeked;
+    if (v.currentTime !== at) {
+      const seeked = once('seeked'), there = picture();
+      v.currentTime = at;
+      await seeked;
+      await there;
+    }
     seen.looks.push(look());
   }
   v.playbackRate = Number(ask.get('rate'));
