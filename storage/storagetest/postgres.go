@@ -157,8 +157,9 @@ func (s *PostgresServer) create() error {
 
 func (s *PostgresServer) start() error {
 	log := filepath.Join(s.dir, "log")
+	// No autovacuum: it would change what the planner knows while a test looks at plans.
 	opts := fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories=%s "+
-		"-c max_connections=200 -c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c log_min_messages=fatal", s.port, s.dir)
+		"-c max_connections=200 -c fsync=off -c full_page_writes=off -c autovacuum=off -c shared_buffers=64MB -c log_min_messages=fatal", s.port, s.dir)
 	err := s.run("pg_ctl", "start", "-w", "-s", "-t", "60", "-D", s.data(), "-l", log, "-o", opts)
 	if err != nil {
 		said, rerr := os.ReadFile(log)
