@@ -89,22 +89,46 @@ type Part struct {
 // SoundWanted returns the spans in which sound may be kept: the parts that ask
 // for it, sorted and merged. Outside of them audio is not written to disk.
 func (s ExamSession) SoundWanted(m Margins) []Interval {
+	return s.SoundWantedAfter(nil, m)
+}
+
+// SoundWantedAfter is SoundWanted with what really happened to the parts: one
+// that was started has its sound while it runs, early or late, and not while it
+// is paused or once it is over; one that runs still has it to the end of the
+// window. A part without events, or whose events make no story, keeps its plan.
+func (s ExamSession) SoundWantedAfter(events []PartEvent, m Margins) []Interval {
 	var spans []Interval
 	for _, p := range s.Parts {
 		if !p.Sound {
 			continue
 		}
-		w := Interval{p.StartsAt, p.EndsAt}
-		// A part at the session's edge takes the margin with it.
-		if !w.From.After(s.StartsAt) {
-			w.From = w.From.Add(-m.Before)
+		own := slices.DeleteFunc(slices.Clone(events), func(e PartEvent) bool { return e.PartID != p.ID })
+		real, err := PartTimesOf(own)
+		if err != nil || real.State == PartPlanned {
+			spans = append(spans, s.plannedSound(p, m))
+			continue
 		}
-		if !w.To.Before(s.EndsAt) {
-			w.To = w.To.Add(m.After)
+		for _, run := range real.Running {
+			if run.To.IsZero() {
+				run.To = s.EndsAt.Add(m.After)
+			}
+			spans = append(spans, run)
 		}
-		spans = append(spans, w)
 	}
 	return Merge(spans)
+}
+
+// plannedSound is the span of a part as planned: one at the session's edge takes
+// the margin with it.
+func (s ExamSession) plannedSound(p Part, m Margins) Interval {
+	w := Interval{p.StartsAt, p.EndsAt}
+	if !w.From.After(s.StartsAt) {
+		w.From = w.From.Add(-m.Before)
+	}
+	if !w.To.Before(s.EndsAt) {
+		w.To = w.To.Add(m.After)
+	}
+	return w
 }
 
 // Merge sorts the intervals, drops the empty ones and joins those that touch.

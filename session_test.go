@@ -270,3 +270,34 @@ func TestSoundWanted(t *testing.T) {
 	s.Parts = nil
 	require.Empty(t, s.SoundWanted(m), "sound is off unless asked")
 }
+
+// Sound follows what really happened to a part, not its plan, once it was started.
+func TestSoundFollowsWhatHappened(t *testing.T) {
+	at := func(minutes int) time.Time {
+		return time.Date(2026, 11, 18, 7, minutes, 0, 0, time.UTC)
+	}
+	m := lieciba.Margins{Before: time.Minute, After: time.Minute}
+	s := lieciba.ExamSession{StartsAt: at(0), EndsAt: at(50), Parts: []lieciba.Part{
+		{ID: "listen", StartsAt: at(0), EndsAt: at(10)}, {ID: "speak", StartsAt: at(20), EndsAt: at(40), Sound: true}}}
+	event := func(id lieciba.PartEventID, part lieciba.PartID, step lieciba.PartStep, minute int) lieciba.PartEvent {
+		return lieciba.PartEvent{ID: id, PartID: part, Step: step, At: at(minute), RecordedAt: at(minute)}
+	}
+	plan := []lieciba.Interval{{at(20), at(40)}}
+	fix := event("5", "speak", lieciba.PartStarted, 15)
+	fix.Corrects = "1"
+	for name, c := range map[string]struct {
+		events []lieciba.PartEvent
+		want   []lieciba.Interval
+	}{
+		"the plan":         {nil, plan},
+		"another part":     {[]lieciba.PartEvent{event("1", "listen", lieciba.PartStarted, 1)}, plan},
+		"early":            {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 12)}, []lieciba.Interval{{at(12), at(51)}}},
+		"over early":       {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 20), event("2", "speak", lieciba.PartOver, 30)}, []lieciba.Interval{{at(20), at(30)}}},
+		"paused":           {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 20), event("2", "speak", lieciba.PartHalted, 25), event("3", "speak", lieciba.PartResumed, 30), event("4", "speak", lieciba.PartOver, 45)}, []lieciba.Interval{{at(20), at(25)}, {at(30), at(45)}}},
+		"corrected":        {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 12), fix}, []lieciba.Interval{{at(15), at(51)}}},
+		"without a story":  {[]lieciba.PartEvent{event("2", "speak", lieciba.PartOver, 30)}, plan},
+		"of another's end": {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 12), event("2", "listen", lieciba.PartOver, 13)}, []lieciba.Interval{{at(12), at(51)}}},
+	} {
+		require.Equal(t, c.want, s.SoundWantedAfter(c.events, m), name)
+	}
+}

@@ -51,7 +51,8 @@ func (r *Recorder) read(ctx context.Context) (world, error) {
 	ctx, cancel := context.WithTimeout(ctx, catalogTimeout)
 	defer cancel()
 	cat, m, now := r.env.cfg.Catalog, r.env.cfg.Margins, r.env.now()
-	w := world{cameras: map[lieciba.CameraID]lieciba.Camera{}, recordings: map[lieciba.SessionID][]lieciba.Recording{}}
+	w := world{cameras: map[lieciba.CameraID]lieciba.Camera{}, recordings: map[lieciba.SessionID][]lieciba.Recording{},
+		parts: map[lieciba.SessionID][]lieciba.PartEvent{}}
 	cameras, err := cat.ListCameras(ctx, "")
 	if err != nil {
 		return w, err
@@ -69,6 +70,9 @@ func (r *Recorder) read(ctx context.Context) (world, error) {
 	for _, s := range w.sessions {
 		if !now.Before(lieciba.RecordingWindow(s, m).From.Add(-arm)) {
 			if w.recordings[s.ID], err = cat.SessionRecordings(ctx, s.ID); err != nil {
+				return w, err
+			}
+			if w.parts[s.ID], err = cat.SessionPartEvents(ctx, s.ID); err != nil {
 				return w, err
 			}
 		}

@@ -14,6 +14,7 @@ type world struct {
 	assignments []lieciba.CameraAssignment
 	cameras     map[lieciba.CameraID]lieciba.Camera
 	recordings  map[lieciba.SessionID][]lieciba.Recording // of those sessions
+	parts       map[lieciba.SessionID][]lieciba.PartEvent // of those that are armed
 }
 
 // want is a recording that should exist: one camera in one room for one session.
@@ -51,7 +52,7 @@ func decide(w world, m lieciba.Margins, now time.Time) []want {
 				continue
 			}
 			out = append(out, want{key: key, over: !now.Before(at.To),
-				plan: plan{window: at, assigned: spans, sound: s.SoundWanted(m)}})
+				plan: plan{window: at, assigned: spans, sound: s.SoundWantedAfter(w.parts[s.ID], m)}})
 		}
 	}
 	slices.SortFunc(out, func(a, b want) int {
