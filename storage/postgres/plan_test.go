@@ -70,7 +70,7 @@ func TestQueriesDescendOneIndex(t *testing.T) {
 		"LeafOf":             {selectLeaf + whereSubject, "leaves_subject", []any{"segment", id}},
 		"Logged":             {selectLogged, "leaves_subject", []any{"segment", []string{id, id}}},
 		"Leaves":             {selectLeaf + whereLogged, "leaves_idx", []any{100_000, 100_050, maxPage}},
-		"Sequence":           {selectStaged, "leaves_staged", []any{1000}},
+		"Sequence":           {selectStaged, "leaves_(staged|idx)", []any{1000}},
 		"StagedLeaves":       {selectWaiting, "leaves_(staged|idx)", nil},
 		"LogHashes":          {selectHashes, "log_hashes_pkey", []any{[]int64{1, 100, 1000}}},
 		"NewestCheckpoint":   {selectNewest, "checkpoints_pkey", nil},
