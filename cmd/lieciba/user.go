@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"lieciba"
-	"lieciba/api"
 	"lieciba/api/password"
 	"lieciba/cmd/lieciba/server"
 	"lieciba/storage"
@@ -30,6 +29,12 @@ type userAddCmd struct {
 	Name  string   `help:"Name to show."`
 	Role  []string `required:"" help:"${roles}; may be repeated."`
 	Site  []string `help:"Code of a site that a supervisor works at; may be repeated."`
+	keepFlag
+}
+
+// keepFlag says whose password it is.
+type keepFlag struct {
+	Keep bool `help:"The person typed the password themselves: it need not be changed at the first sign-in."`
 }
 
 func (c userAddCmd) Run(env environment) error {
@@ -58,7 +63,7 @@ func (c userAddCmd) Run(env environment) error {
 		}
 		now := lieciba.Micro(time.Now())
 		u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: login, Name: c.Name,
-			PasswordHash: hash, Roles: roles, SiteIDs: sites, CreatedAt: now}
+			PasswordHash: hash, MustChange: !c.Keep || made != "", Roles: roles, SiteIDs: sites, CreatedAt: now}
 		if err := actShell(env.ctx, cat, "add_user", "user:"+string(u.ID), func(ctx context.Context) error { return cat.PutUser(ctx, u) }); err != nil {
 			return err
 		}
@@ -69,12 +74,13 @@ func (c userAddCmd) Run(env environment) error {
 type userPasswordCmd struct {
 	configFlag
 	Login string `arg:""`
+	keepFlag
 }
 
 func (c userPasswordCmd) Run(env environment) error {
 	return changeUser(env, c.configFlag, c.Login, "set_password", func() (func(u *lieciba.User), string, error) {
 		hash, made, err := readPassword(env)
-		return func(u *lieciba.User) { u.PasswordHash = hash }, made, err
+		return func(u *lieciba.User) { u.PasswordHash, u.MustChange = hash, !c.Keep || made != "" }, made, err
 	})
 }
 
@@ -96,6 +102,9 @@ func changeUser(env environment, f configFlag, login, act string, prepare func()
 		known, err := cat.UserByLogin(env.ctx, strings.ToLower(login))
 		if err != nil {
 			return err
+		}
+		if known.Issuer != "" && act == "set_password" {
+			return lieciba.Errorf(lieciba.CodeConflict, "%s signs in with the provider: add a local account instead", known.Login)
 		}
 		change, made, err := prepare()
 		if err != nil {
@@ -136,37 +145,6 @@ func (c userListCmd) Run(env environment) error {
 			_, _ = fmt.Fprintf(w, "%s\t%s\t%v\t%s\n", u.Login, u.Name, u.Roles, state)
 		}
 		return w.Flush()
-	})
-}
-
-type tokenCmd struct {
-	Add tokenAddCmd `cmd:"" help:"Add a token and print it once."`
-}
-
-type tokenAddCmd struct {
-	configFlag
-	Name string        `arg:"" help:"Name of the machine; sessions that it pushes carry it as their source."`
-	Role []string      `required:"" help:"${roles}; may be repeated."`
-	Site []string      `help:"Code of a site; may be repeated."`
-	For  time.Duration `default:"8760h" help:"How long it is valid."`
-}
-
-func (c tokenAddCmd) Run(env environment) error {
-	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
-		roles, sites, err := rolesAndSites(env.ctx, cat, c.Role, c.Site)
-		if err != nil {
-			return err
-		}
-		if !lieciba.ValidCode(c.Name) || c.Name == lieciba.SourceAdHoc {
-			return lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit, and not %s", lieciba.SourceAdHoc)
-		}
-		token, t := api.NewClientToken(c.Name, roles, sites, time.Now(), c.For)
-		if err := actShell(env.ctx, cat, "add_client_token", "client_token:"+string(t.ID), func(ctx context.Context) error {
-			return cat.PutClientToken(ctx, t)
-		}); err != nil {
-			return err
-		}
-		return tell(env, token, "")
 	})
 }
 

@@ -69,7 +69,7 @@ export function Proof() {
         </form>
       )}
       {ways.includes("oidc") && (
-        <a href={`/v1/sign-in/oidc?proof=1&to=${encodeURIComponent(location.pathname)}`}>
+        <a target="_top" href={`/v1/sign-in/oidc?proof=1&to=${encodeURIComponent(location.pathname)}`}>
           {say("prove_oidc")}
         </a>
       )}
