@@ -78,7 +78,7 @@ var everywhere = map[Act][]Role{
 	ActManageUsers:   {RoleAdmin},
 	ActViewSessions:  {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin, RoleCitizenship},
 	ActPushSession:   {RoleCitizenship},
-	ActWatchArchive:  {RoleReviewer},
+	ActWatchArchive:  {RoleReviewer, RoleSecurity}, // under a grant
 	ActReadAudit:     {RoleSecurity},
 	ActReadMetrics:   {RoleMonitoring, RoleAdmin},
 
@@ -119,6 +119,7 @@ var ownSite = map[Act][]Role{
 	ActViewSessions: {RoleSupervisor},
 	ActStartSession: {RoleSupervisor},
 	ActWatchLive:    {RoleSupervisor},
+	ActWatchArchive: {RoleSupervisor}, // under a grant, as everybody
 
 	ActAskGrant:       {RoleSupervisor},
 	ActViewRequests:   {RoleSupervisor},

@@ -23,7 +23,7 @@ view_sessions        own        all      all      all      all   all         -  
 push_session         -          -        -        -        -     all         -          -
 start_session        own        -        -        -        -     -           -          -
 watch_live           own        -        -        -        -     -           -          -
-watch_archive        -          all      -        -        -     -           -          -
+watch_archive        own        all      -        all      -     -           -          -
 read_audit           -          -        -        all      -     -           -          -
 read_metrics         -          -        -        -        all   -           all        -
 read_evidence        -          all      all      all      -     -           -          all

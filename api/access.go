@@ -45,6 +45,7 @@ type target struct {
 	id      string
 	session lieciba.SessionID
 	camera  lieciba.CameraID
+	span    lieciba.Interval // of footage; zero: none in particular
 }
 
 func (t target) String() string { return t.what + ":" + t.id }
@@ -83,6 +84,10 @@ func at[T any](act lieciba.Act, find func(*call) (T, target, error), serve func(
 		}
 		if err := c.allow(act, t.site, t.what); err != nil {
 			c.auditRefusal(act, t, lieciba.CodeForbidden)
+			return err
+		}
+		if err := c.needGrant(act, t); err != nil {
+			c.auditRefusal(act, t, lieciba.CodeOf(err))
 			return err
 		}
 		return serve(c, obj)

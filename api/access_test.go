@@ -55,9 +55,9 @@ var want = map[string]string{
 	"PUT /v1/exam-sessions/:id":           "- - - - - all - -",
 	"GET /v1/exam-sessions/:id":           "own all all all all all - -",
 	"GET /v1/exam-sessions/:id/timeline":  "own all all all all all - -",
-	"POST /v1/exam-sessions/:id/playback": "- all - - - - - -",
+	"POST /v1/exam-sessions/:id/playback": "own all - all - - - -", // under a grant: TestNoRoleAloneOpensTheArchive
 	"DELETE /v1/playbacks/:id":            "mine mine mine mine mine mine mine mine",
-	"GET /v1/segments/:id/content":        "- all - - - - - -",
+	"GET /v1/segments/:id/content":        "own all - all - - - -",
 
 	"GET /v1/users":                "- - - - yes - - -",
 	"POST /v1/users":               "- - - - yes - - -",
@@ -71,7 +71,7 @@ var want = map[string]string{
 	"POST /v1/exam-sessions/:id/exports": "- all - - - - - -",
 	"GET /v1/exports":                    "- yes - - - - - -",
 	"GET /v1/exports/:id":                "- all - - - - - -",
-	"GET /v1/exports/:id/content":        "- all - - - - - -",
+	"GET /v1/exports/:id/content":        "- all - - - - - -", // who asked for it: TestExportIsFetchedByWhoAskedForIt
 
 	"GET /v1/log/checkpoint":    "- yes yes yes - - - yes",
 	"GET /v1/log/consistency":   "- yes yes yes - - - yes",
@@ -186,9 +186,13 @@ func (k *walk) ref(name, path string, p place, role lieciba.Role) string {
 		if strings.HasSuffix(path, "consistency") || strings.HasSuffix(path, "leaves") {
 			path += "?from=1&to=2"
 		}
+	case strings.HasSuffix(path, "/playback"):
+		k.w.grant(k.w.principal(role), p.session)
+		id = string(p.session.ID)
 	case strings.Contains(path, "/exam-sessions/"):
 		id = string(p.session.ID)
 	case strings.Contains(path, "/segments/"):
+		k.w.grant(k.w.principal(role), p.session)
 		id = string(p.segment.ID)
 	case strings.Contains(path, "/users/"):
 		id = string(k.w.user("victim-"+lieciba.NewID[string](start)[24:], "a long enough one", nil, lieciba.RoleMonitoring).ID)

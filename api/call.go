@@ -36,7 +36,8 @@ type call struct {
 	caller    context.Context // ends when the caller hangs up
 	cause     error           // of a refusal, for the log
 
-	credential credential // that who was found by
+	grant      *lieciba.Grant // that allows the act; nil where none is needed
+	credential credential     // that who was found by
 }
 
 // ctx bounds the work on the request. Of a change it outlives the caller.

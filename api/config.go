@@ -86,11 +86,19 @@ type LiveViewer interface {
 	Owner(id string) (string, bool)
 }
 
+// Scope is what of a session somebody may see; zero fields bound nothing.
+type Scope struct {
+	CameraIDs []lieciba.CameraID // nil: all of the session
+	Span      lieciba.Interval   // of the footage; a zero end is open
+	Until     time.Time          // the view ends then
+}
+
 // Player plays the archive (package viewer). Hangup and Owner as for LiveViewer.
 type Player interface {
-	// Playback begins at `at`; the zero time means the start. onEnd is called
-	// exactly once, after the end of a playback that began, with what was shown.
-	Playback(ctx context.Context, s lieciba.SessionID, at time.Time, offer string, who lieciba.Principal,
+	// Playback begins at `at`; the zero time means the start. Nothing outside of
+	// the scope is shown or sent. onEnd is called exactly once, after the end of a
+	// playback that began, with what was shown.
+	Playback(ctx context.Context, s lieciba.SessionID, at time.Time, scope Scope, offer string, who lieciba.Principal,
 		onEnd func([]lieciba.Watched)) (id, answer string, err error)
 	Hangup(id string) error
 	Owner(id string) (string, bool)

@@ -20,11 +20,15 @@ func (s *Server) exportContent(c *call, e lieciba.Export) error {
 	if s.cfg.Exporter == nil {
 		return notHere("evidence packages are not kept")
 	}
-	if err := fetchable(e); err != nil {
-		return err
-	}
 	x, err := s.cfg.Catalog.Session(c.ctx(), e.SessionID)
 	if err != nil {
+		return err
+	}
+	if e.RequestedByID != c.who.ID {
+		c.auditRefusal(lieciba.ActExport, exportTarget(e, x.SiteID), lieciba.CodeForbidden)
+		return lieciba.Errorf(lieciba.CodeForbidden, "%s asked for this package: nobody else fetches it", e.RequestedBy)
+	}
+	if err := fetchable(e); err != nil {
 		return err
 	}
 	file, size, err := s.cfg.Exporter.Open(c.ctx(), e.ID)

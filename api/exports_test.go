@@ -204,18 +204,19 @@ func TestResumedDownloadIsCollected(t *testing.T) {
 	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID), "one byte is missing")
 	plain, tok := NewClientToken("other", []lieciba.Role{lieciba.RoleReviewer}, nil, start, 1e15)
 	require.NoError(t, w.catalog.PutClientToken(t.Context(), tok))
-	require.Equal(t, 206, w.raw("GET", "/v1/exports/"+string(e.ID)+"/content", plain, "Range", "bytes=400-400").StatusCode)
-	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID), "somebody else has it")
+	require.Equal(t, 403, w.raw("GET", "/v1/exports/"+string(e.ID)+"/content", plain, "Range", "bytes=400-400").StatusCode)
+	require.Equal(t, lieciba.ExportSealed, w.exportState(e.ID), "somebody else asked for a piece of it")
 	w.fetch(e.ID, "bytes=400-400").want(206)
 	require.Equal(t, lieciba.ExportCollected, w.exportState(e.ID))
-	require.Len(t, w.server.downloads.seen, 1, "the other's piece")
+	require.Empty(t, w.server.downloads.seen)
 }
 
 func TestPackagesThatCannotBeFetched(t *testing.T) {
 	w := newWorld(t)
 	x, _ := w.finished(w.own)
 	for state, status := range map[lieciba.ExportState]int{lieciba.ExportRequested: 409, lieciba.ExportBuilding: 409, lieciba.ExportFailed: 409} {
-		e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.ID, Purpose: "a", RecipientName: "b", RequestedAt: start, State: state}
+		e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.ID, Purpose: "a", RecipientName: "b",
+			RequestedByID: string(w.ids[lieciba.RoleReviewer]), RequestedAt: start, State: state}
 		require.NoError(t, w.catalog.PutExport(t.Context(), e))
 		w.fetch(e.ID, "").want(status)
 	}
@@ -300,4 +301,16 @@ func TestPackageNamesAreSafe(t *testing.T) {
 	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), RequestedAt: time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)}
 	name := packageName(lieciba.ExamSession{SessionKey: lieciba.SessionKey{ExternalID: "2026-11-18.R201"}}, e)
 	require.Regexp(t, `^lieciba-2026-11-18\.R201-2027-01-01-[0-9a-f]{6}\.zip$`, name)
+}
+
+// Another reviewer sees that a package was made, and does not get it.
+func TestExportIsFetchedByWhoAskedForIt(t *testing.T) {
+	w := newWorld(t)
+	x, _ := w.finished(w.own)
+	e := w.export(x, "", []byte("a package"))
+	other := w.person("other", lieciba.RoleReviewer)
+	w.do(request{method: "GET", path: "/v1/exports/" + string(e.ID), client: other}).want(200)
+	w.do(request{method: "GET", path: "/v1/exports/" + string(e.ID) + "/content", client: other}).refused(403, lieciba.CodeForbidden, "")
+	entry := w.audited("export")[0]
+	require.Equal(t, []string{"other", "forbidden", "export:" + string(e.ID)}, []string{entry.Who, entry.Outcome, entry.Object})
 }

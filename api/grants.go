@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"lieciba"
@@ -104,6 +105,45 @@ func (s *Server) answerGrants(c *call, f storage.GrantFilter) error {
 		out.NextBefore = optional(string(list[len(list)-1].ID))
 	}
 	return c.ok(out)
+}
+
+// needGrant decides on an act that no role alone allows, and keeps the grant that
+// allows it: CodeNeedsGrant with what is missing. The query grant picks one.
+func (c *call) needGrant(act lieciba.Act, t target) error {
+	if !lieciba.NeedsGrant(act) {
+		return nil
+	}
+	only, err := queryID[lieciba.GrantID](c, "grant")
+	if err != nil {
+		return err
+	}
+	grants, err := c.server.cfg.Catalog.ListGrants(c.ctx(), storage.GrantFilter{HolderID: c.who.ID, SessionID: t.session, Limit: 1000})
+	if err != nil {
+		return err
+	}
+	if only != "" {
+		grants = slices.DeleteFunc(grants, func(g lieciba.Grant) bool { return g.ID != only })
+	}
+	object := lieciba.Object{Site: t.site, Session: t.session, Camera: t.camera, Span: t.span}
+	d := lieciba.Decide(c.who, act, object, grants, c.now)
+	c.grant = d.Grant
+	return d.Err
+}
+
+// underGrant names the grant that a look rests on, and what it is for.
+func (c *call) underGrant() string {
+	if c.grant == nil {
+		return ""
+	}
+	return " under grant " + string(c.grant.ID) + forAppeal(c.grant.Appeal)
+}
+
+// scope is what of a session the grant opens.
+func (c *call) scope() Scope {
+	if c.grant == nil {
+		return Scope{}
+	}
+	return Scope{CameraIDs: c.grant.CameraIDs, Span: c.grant.Span(), Until: c.grant.ExpiresAt}
 }
 
 // grantByID finds a grant that the caller may end: their own, which they give

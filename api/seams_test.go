@@ -134,6 +134,7 @@ type seamViewer struct {
 	ends    map[string]func([]lieciba.Watched)
 	watched []lieciba.Watched
 	at      time.Time
+	scope   Scope
 	role    lieciba.StreamRole
 }
 
@@ -159,10 +160,10 @@ func (s *seamViewer) Live(_ context.Context, _ lieciba.CameraID, role lieciba.St
 	return s.begin(who)
 }
 
-func (s *seamViewer) Playback(_ context.Context, _ lieciba.SessionID, at time.Time, _ string, who lieciba.Principal, onEnd func([]lieciba.Watched)) (string, string, error) {
+func (s *seamViewer) Playback(_ context.Context, _ lieciba.SessionID, at time.Time, scope Scope, _ string, who lieciba.Principal, onEnd func([]lieciba.Watched)) (string, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.at = at
+	s.at, s.scope = at, scope
 	id, sdp, err := s.begin(who)
 	s.ends[id] = onEnd
 	return id, sdp, err

@@ -37,7 +37,7 @@ func (s *Server) segmentByID(c *call) (segmentToServe, target, error) {
 	if err != nil {
 		return segmentToServe{}, target{}, err
 	}
-	t := target{site: x.SiteID, what: "segment", id: string(id), session: x.ID, camera: seg.CameraID}
+	t := target{site: x.SiteID, what: "segment", id: string(id), session: x.ID, camera: seg.CameraID, span: seg.Span()}
 	return segmentToServe{seg, t}, t, nil
 }
 
@@ -59,7 +59,7 @@ func (s *Server) segmentContent(c *call, seg segmentToServe) error {
 		return err
 	}
 	e := c.entry(string(lieciba.ActWatchArchive), seg.target)
-	e.From, e.To, e.Detail = seg.From, seg.To, "segment content"
+	e.From, e.To, e.Detail = seg.From, seg.To, "segment content"+c.underGrant()
 	rng := c.gin.GetHeader("Range")
 	if strings.Contains(rng, ",") {
 		// A short list of far apart bytes would make the store read gigabytes. RFC

@@ -96,12 +96,26 @@ func behindUs(err error) error {
 	return err
 }
 
-func (s *Server) playback(c *call, x lieciba.ExamSession) error {
-	at, err := c.queryTime("at")
+// playbackStart is a session with the instant to begin at; zero: the start.
+type playbackStart struct {
+	lieciba.ExamSession
+	at time.Time
+}
+
+// playbackByID finds a session to play. The grant must cover where it begins.
+func (s *Server) playbackByID(c *call) (playbackStart, target, error) {
+	x, t, err := s.sessionByID(c)
 	if err != nil {
-		return err
+		return playbackStart{}, t, err
 	}
-	if w := lieciba.RecordingWindow(x, s.cfg.Margins); !at.IsZero() && !w.Contains(at) && !at.Equal(w.To) {
+	at, err := c.queryTime("at")
+	t.span = lieciba.Interval{From: at, To: at}
+	return playbackStart{x, at}, t, err
+}
+
+func (s *Server) playback(c *call, x playbackStart) error {
+	at := x.at
+	if w := lieciba.RecordingWindow(x.ExamSession, s.cfg.Margins); !at.IsZero() && !w.Contains(at) && !at.Equal(w.To) {
 		return lieciba.Invalid("at", "lies outside of the session's recording window, %s to %s",
 			w.From.Format(time.RFC3339), w.To.Format(time.RFC3339))
 	}
@@ -109,14 +123,16 @@ func (s *Server) playback(c *call, x lieciba.ExamSession) error {
 	if err != nil {
 		return err
 	}
-	base := c.entry(string(lieciba.ActWatchArchive), sessionTarget(x))
-	id, sdp, err := s.cfg.Player.Playback(c.ctx(), x.ID, at, offer, c.who, func(watched []lieciba.Watched) { s.playbackEnded(base, watched) })
+	t := sessionTarget(x.ExamSession)
+	base := c.entry(string(lieciba.ActWatchArchive), t)
+	base.Detail = c.underGrant()
+	id, sdp, err := s.cfg.Player.Playback(c.ctx(), x.ID, at, c.scope(), offer, c.who, func(watched []lieciba.Watched) { s.playbackEnded(base, watched) })
 	e := base
-	e.From, e.Detail = at, "playback opened"
+	e.From, e.Detail = at, "playback opened"+base.Detail
 	if err := c.auditViewing(e, err, func() error { return s.cfg.Player.Hangup(id) }); err != nil {
 		return behindUs(err)
 	}
-	if err := c.watch(id, s.cfg.Player, lieciba.ActWatchArchive, sessionTarget(x)); err != nil {
+	if err := c.watch(id, s.cfg.Player, lieciba.ActWatchArchive, t); err != nil {
 		return err
 	}
 	return c.answer("/v1/playbacks/"+id, sdp)
@@ -134,7 +150,8 @@ func (s *Server) playbackEnded(base lieciba.AuditEntry, watched []lieciba.Watche
 	}
 }
 
-// watchedEntries makes the entries of a playback's end, ranges merged.
+// watchedEntries makes the entries of a playback's end, ranges merged. base says
+// what it rested on.
 func watchedEntries(base lieciba.AuditEntry, watched []lieciba.Watched, now time.Time) []lieciba.AuditEntry {
 	var cameras []lieciba.CameraID
 	ranges := map[lieciba.CameraID][]lieciba.Interval{}
@@ -148,7 +165,7 @@ func watchedEntries(base lieciba.AuditEntry, watched []lieciba.Watched, now time
 	add := func(cam lieciba.CameraID, i lieciba.Interval, detail string) {
 		e := base
 		e.ID, e.At = lieciba.NewID[lieciba.AuditID](now), lieciba.Micro(now)
-		e.CameraID, e.From, e.To, e.Detail = cam, i.From, i.To, detail
+		e.CameraID, e.From, e.To, e.Detail = cam, i.From, i.To, detail+base.Detail
 		out = append(out, e)
 	}
 	for _, cam := range cameras {

@@ -20,6 +20,7 @@ type viewing struct {
 	credential credential
 	act        lieciba.Act
 	site       lieciba.SiteID
+	grant      lieciba.GrantID // that it rests on; empty where none is needed
 }
 
 // viewings knows who looks at what, so that a view ends with the right to it.
@@ -84,6 +85,9 @@ func (v *viewings) under() map[string]viewing {
 func (c *call) watch(id string, of hanger, act lieciba.Act, t target) error {
 	s := c.server
 	x := viewing{of: of, credential: c.credential, act: act, site: t.site}
+	if c.grant != nil {
+		x.grant = c.grant.ID
+	}
 	s.viewings.add(id, x)
 	err := s.mayGoOn(context.WithoutCancel(c.ctx()), x)
 	if err != nil {
@@ -98,7 +102,7 @@ func (s *Server) reviewViews(ctx context.Context) {
 	for id, x := range s.viewings.under() {
 		switch err := s.mayGoOn(ctx, x); lieciba.CodeOf(err) {
 		case "":
-		case lieciba.CodeUnauthenticated, lieciba.CodeForbidden:
+		case lieciba.CodeUnauthenticated, lieciba.CodeForbidden, lieciba.CodeNeedsGrant:
 			s.hangUp(ctx, id, x)
 		default:
 			s.cfg.Log.WarnContext(ctx, "the right to a view cannot be looked up; it goes on", "viewing", id, "error", err)
@@ -117,9 +121,17 @@ func (s *Server) hangUp(ctx context.Context, id string, x viewing) {
 func (s *Server) mayGoOn(ctx context.Context, x viewing) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
-	who, err := s.principal(ctx, x.credential, s.cfg.Now())
+	now := s.cfg.Now()
+	who, err := s.principal(ctx, x.credential, now)
 	if err != nil {
 		return err
 	}
-	return lieciba.Allow(who, x.act, x.site)
+	if x.grant == "" {
+		return lieciba.Allow(who, x.act, x.site)
+	}
+	g, err := s.cfg.Catalog.Grant(ctx, x.grant)
+	if err != nil {
+		return err
+	}
+	return lieciba.Decide(who, x.act, lieciba.Object{Site: x.site, Session: g.SessionID}, []lieciba.Grant{g}, now).Err
 }

@@ -144,7 +144,7 @@ func (w *world) sealed(p place) (lieciba.ExamSession, lieciba.Recording) {
 // export stores a package of a session with bytes.
 func (w *world) export(x lieciba.ExamSession, recipient string, content []byte) lieciba.Export {
 	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.ID, Purpose: "appeal", RecipientName: "court", Recipient: recipient,
-		RequestedBy: "somebody", RequestedByID: lieciba.NewID[string](start), RequestedAt: start, NodeID: w.cfg.Node, State: lieciba.ExportRequested}
+		RequestedBy: "token-reviewer", RequestedByID: string(w.ids[lieciba.RoleReviewer]), RequestedAt: start, NodeID: w.cfg.Node, State: lieciba.ExportRequested}
 	require.NoError(w.t, w.catalog.PutExport(w.t.Context(), e))
 	e.State, e.Size, e.SHA256, e.SealedAt = lieciba.ExportSealed, int64(len(content)), sha256.Sum256(content), start
 	require.NoError(w.t, w.catalog.PutExport(w.t.Context(), e))

@@ -167,6 +167,9 @@ func newWorldOn(t *testing.T, cat storage.Catalog, db *sql.DB, options ...option
 		require.NoError(t, cat.PutClientToken(t.Context(), tok))
 		w.tokens[r], w.ids[r] = plain, tok.ID
 	}
+	for _, p := range []place{w.own, w.foreign} { // most tests of the archive are not about grants
+		w.grant(w.principal(lieciba.RoleReviewer), p.session)
+	}
 	return w
 }
 

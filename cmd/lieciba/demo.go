@@ -106,6 +106,7 @@ func (c demoCmd) config(env environment) (config.Config, func() error, error) {
 	}
 	cfg.Data = filepath.Clean(cfg.Data)
 	cfg.WebRTC.Port = 0
+	cfg.SignIn.ApproveWith = config.ApproveWithPassword
 	cfg.Record.Before, cfg.Record.After = config.Duration(2*time.Second), config.Duration(2*time.Second)
 	cfg.Record.Segment = config.Duration(10 * time.Second)
 	cfg.Cameras.Networks = []string{"127.0.0.0/8"}
@@ -134,6 +135,10 @@ func (d demoServer) Client(ctx context.Context, name string, roles []lieciba.Rol
 		return nil, err
 	}
 	return &probe.Client{Base: d.URL(), Token: token, HTTP: d.HTTPClient()}, nil
+}
+
+func (d demoServer) SignIn(ctx context.Context, login, password string) (*probe.Client, error) {
+	return probe.SignIn(ctx, d.URL(), d.HTTPClient(), login, password)
 }
 
 func nonEmpty(sites []lieciba.SiteID) []lieciba.SiteID {

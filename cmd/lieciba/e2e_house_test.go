@@ -37,6 +37,7 @@ type house struct {
 	server *child
 
 	admin, supervisor, reviewer, security, source, monitor *probe.Client
+	approver                                               *probe.Client // a person: no machine approves
 	http                                                   *http.Client
 }
 
@@ -47,7 +48,8 @@ func newHouse(t *testing.T, dir string, env map[string]string) *house {
 	t.Cleanup(h.http.CloseIdleConnections)
 	h.config = filepath.Join(t.TempDir(), "lieciba.yaml")
 	text := fmt.Sprintf("data: %s\nhttp: {listen: 127.0.0.1:0}\nwebrtc: {port: 0}\n"+
-		"record: {before: %s, after: %s, segment: %s}\ncameras: {networks: [127.0.0.0/8], interfaces: [lo]}\n",
+		"record: {before: %s, after: %s, segment: %s}\ncameras: {networks: [127.0.0.0/8], interfaces: [lo]}\n"+
+		"sign_in: {approve_with: password}\n",
 		dir, marginBefore, marginAfter, segmentLength)
 	require.NoError(t, os.WriteFile(h.config, []byte(text), 0o600))
 	h.serve()
@@ -57,7 +59,37 @@ func newHouse(t *testing.T, dir string, env map[string]string) *house {
 	h.supervisor = h.token("supervisor", "--site", "riga")
 	h.reviewer, h.security = h.token("reviewer"), h.token("security")
 	h.source, h.monitor = h.token("citizenship"), h.token("monitoring")
+	h.approver = h.person("approver")
 	return h
+}
+
+// person signs somebody in who has one role.
+func (h *house) person(role string) *probe.Client {
+	h.t.Helper()
+	const password = "a long enough one"
+	code, _, errs := command(h.t, h.env, password+"\n", "user", "add", "e2e-"+role, "--role", role, "--keep", "-c", h.config)
+	require.Zero(h.t, code, errs)
+	c, err := probe.SignIn(h.t.Context(), h.server.url, h.http, "e2e-"+role, password)
+	require.NoError(h.t, err)
+	return c
+}
+
+// approved has somebody ask for something and the approver approve it, and uses
+// it; it returns the ID of what came of it.
+func (h *house) approved(asker *probe.Client, asked map[string]any) string {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	id, err := probe.Approved(ctx, asker, h.approver, asked)
+	require.NoError(h.t, err)
+	return id
+}
+
+// mayWatch gives the reviewer a grant on all of a session.
+func (h *house) mayWatch(id lieciba.SessionID) {
+	h.t.Helper()
+	h.approved(h.reviewer, map[string]any{"kind": "grant", "session_id": id, "purpose": "data_subject",
+		"reason": "who was filmed asks to see it", "until": time.Now().Add(time.Hour).Format(time.RFC3339)})
 }
 
 // serve starts the server; after a kill or a stop it starts it again on the same data.
@@ -68,7 +100,7 @@ func (h *house) serve() {
 		env = append(env, k+"="+v)
 	}
 	h.server = serve(h.t, h.config, env...)
-	for _, c := range []*probe.Client{h.admin, h.supervisor, h.reviewer, h.security, h.source, h.monitor} {
+	for _, c := range []*probe.Client{h.admin, h.supervisor, h.reviewer, h.security, h.source, h.monitor, h.approver} {
 		if c != nil {
 			c.Base = h.server.url
 		}

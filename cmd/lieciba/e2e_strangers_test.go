@@ -43,6 +43,7 @@ func (h *house) plays(id lieciba.SessionID) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	from := h.timeline(id).Window.From
+	h.mayWatch(id)
 	p, err := h.reviewer.Playback(ctx, id, from.Add(time.Second), 2)
 	require.NoError(h.t, err)
 	_, err = p.Skew(ctx, 25) // a second of pictures of each camera that has any

@@ -85,6 +85,7 @@ func (h *house) complete(id lieciba.SessionID, n int) []recording {
 	for _, r := range list {
 		h.exact(r)
 	}
+	h.mayWatch(id) // what follows looks at it
 	return list
 }
 

@@ -155,8 +155,8 @@ func (h *house) takeOut(id lieciba.SessionID) (lieciba.ExportID, string) {
 		State lieciba.ExportState `json:"state"`
 		Error string              `json:"error"`
 	}
-	h.must(h.reviewer, http.MethodPost, "/v1/exam-sessions/"+string(id)+"/exports",
-		map[string]any{"purpose": "apelācija", "recipient_name": "Apelācijas komisija", "recipient": ""}, &e)
+	e.ID = lieciba.ExportID(h.approved(h.reviewer, map[string]any{"kind": "export", "session_id": id, "reason": "apelācija",
+		"recipient_name": "Apelācijas komisija", "recipient_kind": "appeal_board"}))
 	until(h.t, "the package is whole", 2*patience, func() bool {
 		h.must(h.reviewer, http.MethodGet, "/v1/exports/"+string(e.ID), nil, &e)
 		require.NotEqual(h.t, lieciba.ExportFailed, e.State, e.Error)

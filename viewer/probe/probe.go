@@ -22,8 +22,10 @@ import (
 // Client reaches one server as one principal. Safe for concurrent use.
 type Client struct {
 	Base  string // such as http://127.0.0.1:8420
-	Token string // bearer token
+	Token string // bearer token; empty: HTTP keeps the cookie of a person who signed in
 	HTTP  *http.Client
+
+	password string // of that person, to prove again that they are there
 }
 
 // peer is one WebRTC connection and the address that ends it.
@@ -143,7 +145,9 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 }
 
 func (c *Client) send(req *http.Request) (*http.Response, []byte, error) {
-	req.Header.Set("Authorization", "Bearer "+c.Token)
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
 	res, err := c.HTTP.Do(req)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)

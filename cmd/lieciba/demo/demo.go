@@ -27,6 +27,8 @@ type Server interface {
 	URL() string
 	// Client returns a client of the API that holds a fresh token for the roles.
 	Client(ctx context.Context, name string, roles []lieciba.Role, sites []lieciba.SiteID) (*probe.Client, error)
+	// SignIn signs an account in, as a browser does.
+	SignIn(ctx context.Context, login, password string) (*probe.Client, error)
 	// Account makes an account and returns its password.
 	Account(ctx context.Context, login, name string, roles []lieciba.Role, sites []lieciba.SiteID) (string, error)
 	// Fsck proves the invariants on the live stores.
@@ -151,8 +153,13 @@ func (j *job) prepare(ctx context.Context) error {
 	if err := j.furnish(ctx); err != nil {
 		return err
 	}
-	for _, role := range []lieciba.Role{lieciba.RoleSupervisor, lieciba.RoleReviewer, lieciba.RoleSecurity, lieciba.RoleCitizenship} {
+	for _, role := range []lieciba.Role{lieciba.RoleSupervisor, lieciba.RoleSecurity, lieciba.RoleCitizenship} {
 		if err := j.client(ctx, role); err != nil {
+			return err
+		}
+	}
+	for _, role := range []lieciba.Role{lieciba.RoleReviewer, lieciba.RoleApprover} { // no machine approves
+		if err := j.person(ctx, role); err != nil {
 			return err
 		}
 	}
@@ -171,6 +178,23 @@ func (j *job) client(ctx context.Context, role lieciba.Role) error {
 	c, err := j.server.Client(ctx, "demo-"+string(role), []lieciba.Role{role}, []lieciba.SiteID{j.site})
 	j.clients[role] = c
 	return err
+}
+
+// person signs somebody in who has one role and no other.
+func (j *job) person(ctx context.Context, role lieciba.Role) error {
+	login := "demo-" + string(role)
+	password, err := j.server.Account(ctx, login, "Demo "+string(role), []lieciba.Role{role}, nil)
+	if err != nil {
+		return err
+	}
+	j.clients[role], err = j.server.SignIn(ctx, login, password)
+	return err
+}
+
+// approved has the reviewer ask for something and the approver approve it, and
+// uses it; it returns the ID of what came of it.
+func (j *job) approved(ctx context.Context, asked map[string]any) (string, error) {
+	return probe.Approved(ctx, j.clients[lieciba.RoleReviewer], j.clients[lieciba.RoleApprover], asked)
 }
 
 // announce tells people and programs that the site records and where to look.

@@ -26,7 +26,9 @@ func (j *job) ready() readyFile {
 	r := readyFile{URL: j.server.URL(), Login: j.login, Password: j.password,
 		Tokens: map[lieciba.Role]string{}, Session: j.sessions[0]}
 	for role, c := range j.clients {
-		r.Tokens[role] = c.Token
+		if c.Token != "" {
+			r.Tokens[role] = c.Token
+		}
 	}
 	for i, c := range j.cameras {
 		one := readyCamera{ID: c.ID, Name: c.Name, WHEP: j.server.URL() + "/v1/cameras/" + string(c.ID) + "/whep",

@@ -20,9 +20,9 @@ func (l live) Live(ctx context.Context, c lieciba.CameraID, role lieciba.StreamR
 
 type player struct{ *viewer.Viewer }
 
-func (p player) Playback(ctx context.Context, s lieciba.SessionID, at time.Time, offer string, who lieciba.Principal,
+func (p player) Playback(ctx context.Context, s lieciba.SessionID, at time.Time, scope api.Scope, offer string, who lieciba.Principal,
 	onEnd func([]lieciba.Watched)) (id, answer string, err error) {
-	return p.Viewer.Playback(ctx, s, at, viewer.Scope{}, offer, who.ID, func(shown []viewer.Watched) {
+	return p.Viewer.Playback(ctx, s, at, viewer.Scope{Cameras: scope.CameraIDs, Span: scope.Span, Until: scope.Until}, offer, who.ID, func(shown []viewer.Watched) {
 		var flat []lieciba.Watched
 		for _, w := range shown {
 			for _, span := range w.Spans {
