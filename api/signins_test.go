@@ -1,0 +1,116 @@
+package api
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lieciba"
+)
+
+// An hour after the sign-in its cookie gets a new value; the old one works for
+// the requests that were under way, and not for a thief later.
+func TestCookieIsRotatedEveryHour(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.IdleTimeout = 2 * time.Hour })
+	w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	b := w.browser()
+	old := cookieOf(t, w.signIn(b, "anna", goodPassword).want(200)).Value
+	id := w.me(b).want(200).json()["sign_in"].(map[string]any)["id"]
+	with := func(value string) answer {
+		return w.do(request{method: "GET", path: "/v1/me", header: http.Header{"Cookie": {sessionCookie + "=" + value}}})
+	}
+	w.clock.add(61 * time.Minute)
+	a := w.me(b).want(200)
+	require.NotEqual(t, old, cookieOf(t, a).Value)
+	require.Equal(t, id, a.json()["sign_in"].(map[string]any)["id"], "the same sign-in")
+	w.clock.add(9 * time.Second)
+	require.Empty(t, with(old).want(200).header.Get("Set-Cookie"), "a request that was under way")
+	w.clock.add(time.Second)
+	with(old).refused(401, "unauthenticated", "")
+	w.me(b).want(200)
+}
+
+func TestOwnAndOtherSignInsAreListedAndEnded(t *testing.T) {
+	w := newWorld(t)
+	u := w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	w.user("berta", goodPassword, nil, lieciba.RoleSecurity)
+	b, other, stranger := w.browser(), w.browser(), w.browser()
+	w.signIn(b, "anna", goodPassword).want(200)
+	id := w.signIn(other, "anna", goodPassword).want(200).json()["sign_in"].(map[string]any)["id"].(string)
+	w.signIn(stranger, "berta", goodPassword).want(200)
+	own := w.do(request{method: "GET", path: "/v1/me/sign-ins", client: b}).want(200).items()
+	require.Len(t, own, 2)
+	w.do(request{method: "DELETE", path: "/v1/me/sign-ins/" + id, client: stranger}).refused(404, "not_found", "")
+	w.do(request{method: "DELETE", path: "/v1/me/sign-ins/" + id, client: b}).want(204)
+	w.me(other).want(401)
+	left := w.as("security", "GET", "/v1/users/"+string(u.ID)+"/sign-ins", nil).want(200).items()
+	require.Len(t, left, 1)
+	w.as("security", "DELETE", "/v1/sign-ins/"+left[0]["id"].(string), nil).want(204)
+	w.me(b).want(401)
+	require.Equal(t, "of user:"+string(u.ID), w.audited("end_sign_in")[0].Detail)
+}
+
+func TestPasswordThatAnotherSetIsChangedFirst(t *testing.T) {
+	w := newWorld(t)
+	u := w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	u.MustChange = true
+	require.NoError(t, w.catalog.PutUser(t.Context(), u))
+	b := w.browser()
+	w.signIn(b, "anna", goodPassword).want(200)
+	w.me(b).want(200)
+	w.do(request{method: "GET", path: "/v1/audit", client: b}).refused(403, "forbidden", "password")
+	change := func(current, next string) answer {
+		return w.do(request{method: "PUT", path: "/v1/me/password", client: b, body: map[string]any{"current": current, "password": next}})
+	}
+	change("wrong password!", "another good one").refused(422, "refused", "current")
+	change(goodPassword, goodPassword).refused(400, "invalid", "password")
+	change(goodPassword, "another good one").want(200)
+	w.do(request{method: "GET", path: "/v1/audit", client: b}).want(200)
+}
+
+// Who guesses from behind the same address does not lock out the browser that the
+// account uses; many addresses together guess no faster than a few.
+func TestGuessingBehindOneAddressAndFromMany(t *testing.T) {
+	w := newWorld(t)
+	w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	known := w.browser()
+	w.signIn(known, "anna", goodPassword).want(200)
+	for range freeAttempts {
+		w.signIn(w.browser(), "anna", "wrong password!").want(401)
+	}
+	w.signIn(w.browser(), "anna", goodPassword).refused(429, "rate_limited", "")
+	w.signIn(known, "anna", goodPassword).want(200)
+
+	th := newThrottle()
+	for i := range freeStrangers {
+		_, err := th.begin("anna", "192.0.2."+string(rune('1'+i%9)), "", start.Add(time.Duration(i)*longestWait))
+		if i < freeStrangers-1 {
+			require.NoError(t, err)
+		}
+	}
+	_, err := th.begin("anna", "198.51.100.1", "", start.Add(time.Duration(freeStrangers-1)*longestWait+time.Second))
+	require.Equal(t, lieciba.CodeRateLimited, lieciba.CodeOf(err), "another address, the same account")
+	_, err = th.begin("anna", "198.51.100.1", "known browser", start.Add(time.Duration(freeStrangers-1)*longestWait+time.Second))
+	require.NoError(t, err)
+}
+
+func TestTokenWithScopesIsFollowedByAnother(t *testing.T) {
+	w := newWorld(t)
+	made := w.as("admin", "POST", "/v1/client-tokens", map[string]any{"name": "pizis", "roles": []string{"citizenship"},
+		"scopes": []string{"push_session"}}).want(201).json()
+	old := made["token"].(string)
+	w.do(request{method: "GET", path: "/v1/exam-sessions", token: old}).refused(403, "forbidden", "")
+	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "x", "roles": []string{"citizenship"},
+		"scopes": []string{"watch_live"}}).refused(400, "invalid", "scopes")
+	next := w.as("admin", "POST", "/v1/client-tokens/"+made["id"].(string)+"/rotation", map[string]any{"overlap_minutes": 10}).want(201).json()
+	require.Equal(t, made["scopes"], next["scopes"])
+	get := func(token string) answer { return w.do(request{method: "GET", path: "/v1/me", token: token}) }
+	w.clock.add(9 * time.Minute)
+	get(old).want(200)
+	get(next["token"].(string)).want(200)
+	w.clock.add(time.Minute)
+	get(old).refused(401, "unauthenticated", "")
+	get(next["token"].(string)).want(200)
+}
