@@ -35,13 +35,13 @@ func init() {
 		"POST /v1/client-tokens/:id/rotation": "- - - - yes - - -",
 	}, id: peopleID, body: peopleBody, changing: peopleChanging, unrecorded: map[string]string{
 		"POST /v1/sign-in/passkey/options":          "changes nothing: the browser keeps the question",
-		"POST /v1/sign-in/passkey":                  "needs an authenticator (TestPasskeySignIn)",
-		"POST /v1/sign-in/oidc/back-channel-logout": "needs a provider (TestBackChannelLogout)",
+		"POST /v1/sign-in/passkey":                  "needs an authenticator (viewer/web/e2e/signin.spec.ts)",
+		"POST /v1/sign-in/oidc/back-channel-logout": "needs a provider (viewer/web/e2e/signin.spec.ts)",
 		"POST /v1/me/passkeys/options":              "keeps a question for five minutes, and nothing else",
-		"POST /v1/me/passkeys":                      "the question is taken back first, so that it is good once (TestPasskeysAreRegistered)",
+		"POST /v1/me/passkeys":                      "the question is taken back first, so that it is good once (package passkey)",
 		"POST /v1/me/proof/passkey/options":         "keeps a question for five minutes, and nothing else",
-		"POST /v1/me/proof/passkey":                 "the question is taken back first, so that it is good once (TestPasskeyProof)",
-		"DELETE /v1/me/passkeys/:id":                "needs an authenticator (TestPasskeysAreRegistered)",
+		"POST /v1/me/proof/passkey":                 "the question is taken back first, so that it is good once (package passkey)",
+		"DELETE /v1/me/passkeys/:id":                "needs an authenticator (viewer/web/e2e/signin.spec.ts)",
 	}, refused: map[string][]int{
 		"POST /v1/sign-in/passkey":                  {409}, // nothing was asked
 		"POST /v1/sign-in/oidc/back-channel-logout": {400}, // this world has no provider
