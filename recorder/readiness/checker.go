@@ -223,6 +223,9 @@ func (c *Checker) guarded(s lieciba.ExamSession, cam lieciba.Camera, when liecib
 		return
 	}
 	defer free()
+	if when != lieciba.ReadinessByHand && !c.stillDue(s, cam) {
+		return
+	}
 	row := c.check(c.ctx, s, cam, when)
 	if c.ctx.Err() != nil {
 		return // the server stops: what was seen last is not the camera's fault

@@ -131,6 +131,20 @@ func (c *Checker) tend(ctx context.Context, s lieciba.ExamSession, now time.Time
 	return failed, err
 }
 
+// stillDue looks again before a check begins: one that ended between the look
+// that found it due and now has left its row. A catalogue that is away is tried
+// again at the next look.
+func (c *Checker) stillDue(s lieciba.ExamSession, cam lieciba.Camera) bool {
+	ctx, cancel := context.WithTimeout(c.ctx, catalogTimeout)
+	defer cancel()
+	rows, err := c.cfg.Catalog.SessionReadiness(ctx, s.ID)
+	if err != nil {
+		return false
+	}
+	_, list := due(s, []lieciba.Camera{cam}, rows, c.cfg.Now())
+	return len(list) > 0
+}
+
 // settle moves a session that two acts at once made ready, neither seeing the other.
 func (c *Checker) settle(ctx context.Context, s lieciba.ExamSession) error {
 	e := c.entry(s.ID, "exam_session:"+string(s.ID), "ready: every camera passed or was overridden, and the session is signed off")
