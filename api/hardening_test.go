@@ -48,6 +48,12 @@ func TestSecurityHeaders(t *testing.T) {
 		require.Contains(t, csp, "frame-ancestors 'none'")
 		require.Contains(t, csp, "script-src 'self';")
 		require.NotContains(t, csp, "unsafe")
+		for _, part := range []string{"style-src 'self';", "base-uri 'none'", "form-action 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'"} {
+			require.Contains(t, csp, part)
+		}
+		require.Contains(t, a.header.Get("Permissions-Policy"), "camera=(), microphone=()")
+		require.Equal(t, "same-origin", a.header.Get("Cross-Origin-Opener-Policy"))
+		require.Equal(t, "same-origin", a.header.Get("Cross-Origin-Resource-Policy"))
 		require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
 		require.Equal(t, "no-referrer", a.header.Get("Referrer-Policy"))
 		require.Equal(t, "DENY", a.header.Get("X-Frame-Options"))
