@@ -41,6 +41,7 @@ test-go:
 	go test $(RACE) -p 1 $(TIMED)
 	go test -run 'TestEvery' ./recorder # the whole fault matrix: the race detector takes a sample of it
 	go test -run 'TestMutations' ./storage/evidence/verify # ten thousand forgeries, likewise
+	go test -timeout 20m -run 'AgainstTheModel' ./api # ten thousand sequences of session messages, likewise
 
 test-web: build
 	cd $(WEB) && npm run --silent e2e

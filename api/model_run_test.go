@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,16 +29,17 @@ var (
 // player plays one sequence of messages against the server and the model.
 type player struct {
 	*world
-	t     *testing.T
-	n     uint64
-	token string // of the source
-	gen   *generator
-	model *model
-	exts  []string          // the source's IDs of this sequence
-	ids   map[string]string // the server's ID of each session, by external ID
-	begun map[string]string // start of the sessions that have begun
-	order []string          // of the sessions, as they came
-	steps []string
+	t      *testing.T
+	n      uint64
+	token  string // of the source
+	source string
+	gen    *generator
+	model  *model
+	exts   []string          // the source's IDs of this sequence
+	ids    map[string]string // the server's ID of each session, by external ID
+	begun  map[string]string // start of the sessions that have begun
+	order  []string          // of the sessions, as they came
+	steps  []string
 }
 
 func modelWorlds(t *testing.T, postgres bool) []*world {
@@ -97,7 +99,7 @@ func playModel(t *testing.T, worlds []*world, n int) {
 				w.tokens[lieciba.RoleSupervisor] = by
 				for k := next.Add(1) - 1; k < int64(n); k = next.Add(1) - 1 {
 					if *modelOnly < 0 || int64(*modelOnly) == k {
-						messages.Add(int64(newPlayer(t, w, plain, uint64(k)).play()))
+						messages.Add(int64(newPlayer(t, w, plain, tok.Name, uint64(k)).play()))
 					}
 				}
 			})
@@ -106,9 +108,9 @@ func playModel(t *testing.T, worlds []*world, n int) {
 	t.Logf("seed %d: %d sequences, %d messages", *modelSeed, n, messages.Load())
 }
 
-func newPlayer(t *testing.T, w *world, token string, n uint64) *player {
+func newPlayer(t *testing.T, w *world, token, source string, n uint64) *player {
 	rnd := rand.New(rand.NewPCG(*modelSeed, n))
-	p := &player{world: w, t: t, n: n, token: token, model: newModel(), ids: map[string]string{}, begun: map[string]string{}}
+	p := &player{world: w, t: t, n: n, token: token, source: source, model: newModel(), ids: map[string]string{}, begun: map[string]string{}}
 	p.gen = &generator{rnd: rnd, base: modelNights[rnd.IntN(len(modelNights))], last: map[string]modelDoc{}}
 	for i := range 2 {
 		p.gen.rooms = append(p.gen.rooms, w.room(w.own.site.ID, fmt.Sprintf("m%d-%d", n, i)).Code)
@@ -168,8 +170,10 @@ func (p *player) step() {
 		p.cancel()
 	case r < 95:
 		p.event()
-	case r < 98:
+	case r < 97:
 		p.start()
+	case r < 99:
+		p.link()
 	default:
 		p.ready()
 	}
@@ -353,6 +357,28 @@ func (p *player) start() {
 		ext := a.json()["external_id"].(string)
 		p.model.sessions[ext] = x
 		p.same(ext, x, a)
+	}
+}
+
+// link gives a session a name of the source, new or taken.
+func (p *player) link() {
+	name := p.anyName()
+	if name == "" {
+		return
+	}
+	ext := p.exts[p.gen.rnd.IntN(len(p.exts))]
+	if p.gen.rnd.IntN(2) == 0 {
+		ext = fmt.Sprintf("L%d-%d", p.n, p.gen.rnd.IntN(2))
+		if !slices.Contains(p.exts, ext) {
+			p.exts = append(p.exts, ext) // documents and events may follow under it
+		}
+	}
+	p.note("link %s to %s", name, ext)
+	a := p.as("supervisor", "PUT", "/v1/exam-sessions/"+p.ids[name]+"/link", map[string]any{"source": p.source, "external_id": ext})
+	want := p.model.link(name, ext)
+	p.answers(a, want)
+	if want.status == 200 {
+		p.same(name, p.model.sessions[name], a)
 	}
 }
 
