@@ -204,7 +204,9 @@ func TestEachFaultIsFoundByName(t *testing.T) {
 		want[x.name] = x
 	}
 	for _, r := range rows {
-		x := want[h.names[r.CameraID]]
+		x, once := want[h.names[r.CameraID]]
+		require.True(t, once, "%s was checked twice", h.names[r.CameraID])
+		delete(want, x.name)
 		if x.want == nil {
 			x.want = map[lieciba.ReadinessCheck]string{}
 		}
