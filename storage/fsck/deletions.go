@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lieciba"
+	"lieciba/storage"
 	"lieciba/storage/evidence"
 )
 
@@ -50,7 +51,9 @@ func (c *checker) deletion(ctx context.Context, id lieciba.RecordingID) ([]Viola
 	}
 	c.count(func(n *Checked) { n.Deletions++ })
 	b.object = "deletion " + string(f.Deletion.ID)
-	c.decided(b, f)
+	if err := c.decided(ctx, b, f); err != nil {
+		return nil, err
+	}
 	c.state(b, f, segments)
 	if err := c.objectsGone(ctx, b, going); err != nil {
 		return nil, err
@@ -62,7 +65,7 @@ func (c *checker) deletion(ctx context.Context, id lieciba.RecordingID) ([]Viola
 }
 
 // decided checks what was known when the deletion was decided.
-func (c *checker) decided(b *broken, f lieciba.RetentionFacts) {
+func (c *checker) decided(ctx context.Context, b *broken, f lieciba.RetentionFacts) error {
 	d := f.Deletion
 	if d.DueAt.IsZero() || d.DueAt.After(d.DecidedAt) {
 		b.add(RuleDeletion, "was decided at %s, before it was due at %s", stamp(d.DecidedAt), stamp(d.DueAt))
@@ -72,13 +75,38 @@ func (c *checker) decided(b *broken, f lieciba.RetentionFacts) {
 			b.add(RuleDeletion, "was decided at %s, while hold %s (%s) forbade it", stamp(d.DecidedAt), h.ID, h.Kind)
 		}
 	}
+	if d.PolicyID == "" {
+		return c.earlyDecided(ctx, b, *d)
+	}
 	if c.opt.DueAt == nil {
-		return
+		return nil
 	}
 	due := c.opt.DueAt(asOf(f), d.DecidedAt)
 	if due.IsZero() || due.After(d.DecidedAt) {
 		b.add(RuleDeletion, "was decided at %s; by the policies and events of then it was due %s", stamp(d.DecidedAt), stamp(due))
 	}
+	return nil
+}
+
+// earlyDecided checks a deletion that no policy allowed: two people must have.
+func (c *checker) earlyDecided(ctx context.Context, b *broken, d lieciba.Deletion) error {
+	r, err := storage.RequestOfDeletion(ctx, c.catalog, d)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		b.add(RuleDeletion, "was decided by no policy, and no approved request asks for it")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.DecidedByID == "" || r.DecidedByID == r.AskedByID:
+		b.add(RuleDeletion, "was asked for by %s on request %s, and no other person approved it", r.AskedBy, r.ID)
+	case r.Digest != r.DigestOf():
+		b.add(RuleDeletion, "came of request %s, whose content is not what was approved", r.ID)
+	case !d.DueAt.Equal(r.DecidedAt):
+		b.add(RuleDeletion, "was due at %s, and its request %s was approved at %s", stamp(d.DueAt), r.ID, stamp(r.DecidedAt))
+	}
+	return nil
 }
 
 // asOf cuts the facts to what was known when the deletion was decided.

@@ -245,7 +245,15 @@ func (p *pass) finish(ctx context.Context, rec lieciba.Recording) error {
 		}
 	}
 	now := lieciba.Micro(p.cfg.Clock())
-	certificate := evidence.Encode(certificateOf(f, segments, p.cfg.Node, now))
+	statement := certificateOf(f, segments, p.cfg.Node, now)
+	if f.Deletion.PolicyID == "" {
+		r, err := storage.RequestOfDeletion(ctx, p.cfg.Catalog, *f.Deletion)
+		if err != nil && lieciba.CodeOf(err) != lieciba.CodeNotFound {
+			return err
+		}
+		statement.RequestID = r.ID
+	}
+	certificate := evidence.Encode(statement)
 	done := false
 	err = p.act(ctx, lieciba.ActDeleteRecording, func(ctx context.Context, e *lieciba.AuditEntry) error {
 		done = false

@@ -16,6 +16,7 @@ type Catalog interface {
 	storage.Acts
 	storage.Holds
 	storage.Deletions
+	storage.Requests
 	Policies(ctx context.Context) ([]lieciba.RetentionPolicy, error)
 	SessionEvents(ctx context.Context, s lieciba.SessionID) ([]lieciba.SessionEvent, error)
 	RecordingSegments(ctx context.Context, rec lieciba.RecordingID, span lieciba.Interval) ([]lieciba.Segment, error)
