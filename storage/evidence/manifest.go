@@ -70,7 +70,11 @@ type Manifest struct {
 	Runs       []RunManifest       `json:"runs"`
 	Events     []EventManifest     `json:"events"`
 	Holds      []HoldDetail        `json:"holds"`
-	Access     []AuditDetail       `json:"access"` // the audit log's entries on this session, oldest first
+	Incidents  []IncidentDetail    `json:"incidents"`   // every row, corrections and retractions too, by recorded_at, then by ID
+	PartEvents []PartDetail        `json:"part_events"` // every row, by recorded_at, then by ID
+	Readiness  []ReadinessDetail   `json:"readiness"`   // checks, overrides and sign-offs, by at, then by ID
+	Approval   Approval            `json:"approval"`    // who allowed that the package leaves the house
+	Access     []AuditDetail       `json:"access"`      // the audit log's entries on this session, oldest first
 	Clips      []ClipManifest      `json:"clips"`
 	Files      []FileManifest      `json:"files"` // every file but manifest.json and those of the folder evidence/, by name
 }
@@ -89,8 +93,26 @@ type SessionManifest struct {
 	Parts    []PartManifest `json:"parts"`
 }
 
+// Approval is the request that the export came of, and who approved it; all zero
+// when the package was built without one, on the server itself.
+type Approval struct {
+	RequestID  lieciba.RequestID   `json:"request_id"`
+	Kind       lieciba.RequestKind `json:"kind"`
+	Digest     Hash                `json:"digest"` // lieciba.Request.DigestOf: what was approved
+	AskedBy    string              `json:"asked_by"`
+	ApprovedBy string              `json:"approved_by"`
+	ApprovedAt Time                `json:"approved_at"`
+	Reason     string              `json:"reason"`
+}
+
+// ApprovalOf is what a package says of the request that it came of.
+func ApprovalOf(r lieciba.Request) Approval {
+	return Approval{r.ID, r.Kind, r.Digest, r.AskedBy, r.DecidedBy, At(r.DecidedAt), r.Reason}
+}
+
 // PartManifest is one exam part.
 type PartManifest struct {
+	ID       lieciba.PartID   `json:"id"`
 	Kind     lieciba.PartKind `json:"kind"`
 	StartsAt Time             `json:"starts_at"`
 	EndsAt   Time             `json:"ends_at"`
@@ -171,7 +193,8 @@ type Keys struct {
 }
 
 // Proofs is evidence/proofs.json: each leaf with its proof under the checkpoint.
-// In order: export, seals, segments and gaps by recording and time, keys.
+// In order: export, seals, segments and gaps by recording and time, incidents,
+// part events, readiness, audit entries, keys.
 type Proofs struct {
 	Size   int64       `json:"size"` // of the checkpoint's tree
 	Leaves []LeafProof `json:"leaves"`

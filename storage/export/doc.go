@@ -35,6 +35,10 @@ type Catalog interface {
 	storage.Exports
 	storage.Seals
 	storage.HashLog
+	Request(ctx context.Context, id lieciba.RequestID) (lieciba.Request, error)
+	SessionIncidents(ctx context.Context, s lieciba.SessionID) ([]lieciba.Incident, error)
+	SessionPartEvents(ctx context.Context, s lieciba.SessionID) ([]lieciba.PartEvent, error)
+	SessionReadiness(ctx context.Context, s lieciba.SessionID) ([]lieciba.Readiness, error)
 	Session(ctx context.Context, id lieciba.SessionID) (lieciba.ExamSession, error)
 	Site(ctx context.Context, id lieciba.SiteID) (lieciba.Site, error)
 	Room(ctx context.Context, id lieciba.RoomID) (lieciba.Room, error)

@@ -230,7 +230,7 @@ func (x *building) proofs(ctx context.Context, export lieciba.Leaf, c chosen, ke
 }
 
 // leaves collects: export, seals, segments and gaps by recording and time, the
-// audit entries of the session that are logged, keys.
+// session's incidents, part events, readiness and audit entries, keys.
 func (x *building) leaves(ctx context.Context, export lieciba.Leaf, keys evidence.Keys) ([]lieciba.Leaf, error) {
 	out := []lieciba.Leaf{export}
 	var err error
@@ -253,6 +253,15 @@ func (x *building) leaves(ctx context.Context, export lieciba.Leaf, keys evidenc
 		for _, g := range r.Gaps {
 			add(lieciba.LeafGap, string(g.ID))
 		}
+	}
+	for _, e := range x.m.Incidents {
+		add(lieciba.LeafIncident, string(e.ID))
+	}
+	for _, e := range x.m.PartEvents {
+		add(lieciba.LeafPart, string(e.ID))
+	}
+	for _, e := range x.m.Readiness {
+		add(lieciba.LeafReady, string(e.ID))
 	}
 	for _, e := range x.m.Access {
 		add(lieciba.LeafAudit, string(e.ID))

@@ -82,7 +82,7 @@ func (b *Builder) collect(ctx context.Context, e lieciba.Export) (m evidence.Man
 		CreatedRig: now.In(lieciba.Riga).Format("2006-01-02 15:04:05 -07:00"), Log: head.Origin,
 		Requester: e.RequestedBy, Purpose: e.Purpose, Recipient: e.RecipientName,
 		Recordings: []evidence.RecordingManifest{}, LeftOut: []evidence.LeftOutManifest{}, Runs: []evidence.RunManifest{}, Events: []evidence.EventManifest{},
-		Holds: []evidence.HoldDetail{}, Access: []evidence.AuditDetail{}, Clips: []evidence.ClipManifest{}, Files: []evidence.FileManifest{}}
+		Holds: []evidence.HoldDetail{}, Incidents: []evidence.IncidentDetail{}, PartEvents: []evidence.PartDetail{}, Readiness: []evidence.ReadinessDetail{}, Access: []evidence.AuditDetail{}, Clips: []evidence.ClipManifest{}, Files: []evidence.FileManifest{}}
 	if m.Session, err = b.session(ctx, e.SessionID); err != nil {
 		return m, err
 	}
@@ -101,6 +101,12 @@ func (b *Builder) collect(ctx context.Context, e lieciba.Export) (m evidence.Man
 		return m, lieciba.Errorf(lieciba.CodeConflict, "none of the cameras that were asked for has a recording of the session")
 	}
 	slices.SortFunc(m.LeftOut, func(x, y evidence.LeftOutManifest) int { return cmp.Compare(x.ID, y.ID) })
+	if m.Approval, err = b.approval(ctx, e); err != nil {
+		return m, err
+	}
+	if err := b.exam(ctx, e.SessionID, &m); err != nil {
+		return m, err
+	}
 	return m, b.around(ctx, e.SessionID, &m)
 }
 
@@ -121,7 +127,7 @@ func (b *Builder) session(ctx context.Context, id lieciba.SessionID) (m evidence
 		Site: site.Code, SiteName: site.Name, Room: room.Code, RoomName: room.Name,
 		StartsAt: evidence.At(s.StartsAt), EndsAt: evidence.At(s.EndsAt), Seats: s.Seats, State: string(s.State), Parts: []evidence.PartManifest{}}
 	for _, p := range s.Parts {
-		m.Parts = append(m.Parts, evidence.PartManifest{Kind: p.Kind, StartsAt: evidence.At(p.StartsAt), EndsAt: evidence.At(p.EndsAt), Sound: p.Sound})
+		m.Parts = append(m.Parts, evidence.PartManifest{ID: p.ID, Kind: p.Kind, StartsAt: evidence.At(p.StartsAt), EndsAt: evidence.At(p.EndsAt), Sound: p.Sound})
 	}
 	return m, nil
 }

@@ -92,6 +92,8 @@ func (c *check) checkManifest() {
 		c.checkExtraLeaves(used)
 	}
 	c.checkSession()
+	c.checkExam()
+	c.checkApproval()
 	c.checkLeftOut()
 	c.checkFileList()
 }
@@ -202,8 +204,9 @@ func (c *check) checkRecordingLeaves(r *evidence.RecordingManifest, used map[lea
 }
 
 // checkExtraLeaves: the proofs hold the leaves of the manifest and of the keys,
-// and of the audit entries that the manifest lists; nothing else.
+// of the exam's rows and the audit entries that the manifest lists; nothing else.
 func (c *check) checkExtraLeaves(used map[leafKey]bool) {
+	c.checkExamLeaves(used)
 	for _, e := range c.manifest.Access {
 		if l, ok := c.leaf(used, lieciba.LeafAudit, string(e.ID)); ok && !bytes.Equal(l.Detail, evidence.Encode(e)) {
 			c.add(find(CodeLeaf, "audit "+string(e.ID)).in(evidence.ManifestName))

@@ -38,7 +38,11 @@ func TestDetailsInLatvian(t *testing.T) {
 		"stat /a/none.zip: no such file or directory":                                          "tāda faila nav: /a/none.zip",
 		"something that nobody foresaw":                                                        "„something that nobody foresaw“",
 		"the end of the file is not that of a package: it was cut off, or something was added": "faila beigas nav tādas kā pakotnei: tās nogrieztas vai kaut kas pielikts klāt",
-		"keys.json": "keys.json",
+		"incident i-1: it is of session s-2":                                                   "incidents i-1: pieder sesijai s-2",
+		"part p-1: it is not in its place, or is there twice":                                  "daļas norise p-1: nav savā vietā vai ir divreiz",
+		"readiness r-2: it follows r-1, which is not listed":                                   "gatavība r-2: seko ierakstam r-1, kura sarakstā nav",
+		"the approval is not one of this export":                                               "apstiprinājums nav par šo izsniegumu",
+		"keys.json":                                                                            "keys.json",
 	} {
 		require.Equal(t, lv, inLatvian(en))
 	}
