@@ -27,18 +27,27 @@ export function say(word: Word, fill: Record<string, string | number> = {}): str
 
 type Prefix =
   | "act"
+  | "appeal"
   | "cause"
   | "clock"
   | "deletion"
+  | "event"
   | "export"
+  | "grant"
   | "hold"
+  | "incident"
   | "method"
   | "outcome"
   | "part"
   | "policy"
+  | "purpose"
+  | "recipient"
   | "recording"
   | "refusal"
-  | "state";
+  | "request"
+  | "role"
+  | "state"
+  | "step";
 
 /** Says a word whose key is put together from a code; an unknown code is shown as it is. */
 export function sayCode(prefix: Prefix, code: string): string {

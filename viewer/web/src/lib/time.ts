@@ -23,6 +23,16 @@ export const frameTime = (at: Date) =>
 export const dateTime = (at: Date) =>
   format({ day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit" }, at);
 
+/** 18.11.2026 10:31:04 in Riga. */
+export const exactTime = (at: Date) =>
+  format({ day: "2-digit", month: "2-digit", year: "numeric", ...clock }, at);
+
+/** 18.11.2026 10:31:04–10:33:10 in Riga; the date twice when the days differ. */
+export function span(from: Date, to: Date): string {
+  const day = (d: Date) => exactTime(d).slice(0, -8);
+  return `${exactTime(from)}–${day(from) === day(to) ? clockTime(to) : exactTime(to)}`;
+}
+
 /** 0.8 s, 12 s, 3 min, 1 h 5 min: a length of time, as short as it can be read. */
 export function length(seconds: number): string {
   const s = Math.max(0, seconds);
@@ -76,8 +86,8 @@ function offset(at: Date): number {
   return wall - Math.floor(at.getTime() / 1000) * 1000;
 }
 
-/** The value of a datetime-local input for an instant, in Riga time. */
-export function rigaLocal(instant: string): string {
+/** The value of a datetime-local input for an instant, in Riga time; to the second when asked. */
+export function rigaLocal(instant: string, seconds = false): string {
   const at = Date.parse(instant);
-  return Number.isNaN(at) ? "" : new Date(at + offset(new Date(at))).toISOString().slice(0, 16);
+  return Number.isNaN(at) ? "" : new Date(at + offset(new Date(at))).toISOString().slice(0, seconds ? 19 : 16);
 }

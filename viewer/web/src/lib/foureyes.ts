@@ -1,0 +1,106 @@
+import type { Session } from "./api";
+import type { Export, Hold, Policy } from "./evidence";
+
+/** The shapes of requests, grants and appeals (api/openapi.yaml). */
+export interface Asked {
+  session_id: string | null;
+  camera_ids: string[];
+  from: string | null;
+  to: string | null;
+  until: string | null;
+  appeal: string;
+  incident_id: string | null;
+  purpose: string;
+  recipient_name: string;
+  recipient_kind: string;
+  recipient: string;
+  roles: string[];
+}
+export interface Summary {
+  external_id: string;
+  room_code: string;
+  cameras: string[];
+  footage: { bytes: number; seconds: number; segments: number } | null;
+  hold: Hold | null;
+  policy: Policy | null;
+  user: { login: string; name: string; roles: string[] } | null;
+  recording: { camera_name: string; state: string; window: { from: string; to: string } } | null;
+}
+export type Can = "approve" | "refuse" | "withdraw" | "amend" | "use";
+export interface Request {
+  id: string;
+  kind: string;
+  state: string;
+  asked: Asked;
+  summary: Summary;
+  reason: string;
+  digest: string;
+  asked_by: string;
+  asked_by_id: string;
+  asked_at: string;
+  expires_at: string;
+  decided_by: string;
+  decided_at: string | null;
+  note: string;
+  used_at: string | null;
+  used_for: string;
+  can: Can[];
+}
+export interface Grant {
+  id: string;
+  session_id: string;
+  external_id: string;
+  holder: string;
+  camera_ids: string[];
+  from: string | null;
+  to: string | null;
+  reason: string;
+  appeal: string;
+  approved_by: string;
+  began_at: string;
+  expires_at: string;
+  revoked_at: string | null;
+  revoked_by: string;
+  state: string;
+  mine: boolean;
+}
+export interface Appeal {
+  id: string;
+  session_id: string;
+  external_id: string;
+  reference: string;
+  source: string;
+  state: string;
+  opened_by: string;
+  opened_at: string;
+  court_at: string | null;
+  final_at: string | null;
+  closed_at: string | null;
+  closed_by: string;
+}
+export interface AppealFile {
+  appeal: Appeal;
+  session: Session;
+  holds: (Hold & { released_by: string; released_at: string | null })[];
+  events: { id: string; kind: string; at: string; received_at: string }[];
+  requests: Request[];
+  grants: Grant[];
+  exports: Export[];
+}
+export interface Incident {
+  id: string;
+  state: string;
+  at: string;
+  seat: number | null;
+  kind: string;
+  note: string;
+}
+
+/** The waiting requests of others. */
+export const waiting = "/requests?state=requested&mine=false&limit=200";
+
+/** Whether a person can decide a request now. */
+export const decidable = (r: Request) => r.can.includes("approve") || r.can.includes("refuse");
+
+/** A digest in groups of four, as people compare them. */
+export const grouped = (digest: string) => digest.match(/.{1,4}/g)?.join(" ") ?? "";
