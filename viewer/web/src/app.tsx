@@ -7,7 +7,10 @@ import { Header } from "./parts/Header";
 import { Proof } from "./parts/Proof";
 import { Refused } from "./parts/Refused";
 import { Account, ChangePassword } from "./pages/Account";
+import { Appeal } from "./pages/Appeal";
+import { Appeals } from "./pages/Appeals";
 import { Audit } from "./pages/Audit";
+import { Requests } from "./pages/Requests";
 import { Retention } from "./pages/Retention";
 import { Review } from "./pages/Review";
 import { Sessions } from "./pages/Sessions";
@@ -53,6 +56,9 @@ export function App() {
         <Route path="/sites/:site" component={Wall} />
         <Route path="/sessions" component={Sessions} />
         <Route path="/sessions/:id" component={Review} />
+        <Route path="/requests" component={Requests} />
+        <Route path="/appeals" component={Appeals} />
+        <Route path="/appeals/:id" component={Appeal} />
         <Route path="/audit" component={Audit} />
         <Route path="/retention" component={Retention} />
         <Route path="/account" component={Account} />

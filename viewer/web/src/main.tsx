@@ -6,6 +6,7 @@ import "./style/page.css";
 import "./style/wall.css";
 import "./style/review.css";
 import "./style/evidence.css";
+import "./style/foureyes.css";
 
 setLanguage(language.value);
 const root = document.getElementById("app");

@@ -344,6 +344,7 @@ export const en: Record<keyof typeof lv, string> = {
   refused_because: "Refused because",
   used_at: "Used",
   changed_request: "The request changed while you looked at it. Read it again.",
+  have_read: "I have read it",
   refuse: "Refuse",
   why_refuse: "Why you refuse",
   use_request: "Use",

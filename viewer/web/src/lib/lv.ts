@@ -342,6 +342,7 @@ export const lv = {
   refused_because: "Noraidīts, jo",
   used_at: "Izmantots",
   changed_request: "Pieprasījums mainījās, kamēr to skatījāties. Izlasiet vēlreiz.",
+  have_read: "Izlasīju",
   refuse: "Noraidīt",
   why_refuse: "Kāpēc noraida",
   use_request: "Izmantot",

@@ -89,5 +89,7 @@ function offset(at: Date): number {
 /** The value of a datetime-local input for an instant, in Riga time; to the second when asked. */
 export function rigaLocal(instant: string, seconds = false): string {
   const at = Date.parse(instant);
-  return Number.isNaN(at) ? "" : new Date(at + offset(new Date(at))).toISOString().slice(0, seconds ? 19 : 16);
+  return Number.isNaN(at)
+    ? ""
+    : new Date(at + offset(new Date(at))).toISOString().slice(0, seconds ? 19 : 16);
 }

@@ -7,12 +7,13 @@ interface Props {
   path: string;
   text: string;
   body?: unknown;
+  method?: "POST" | "DELETE";
   /** Asks once more before it acts. */
   sure?: boolean;
 }
 
-/** A button that posts to a path and says what came back if it was a no. */
-export function Acting({ path, text, body = {}, sure = false }: Props) {
+/** A button that posts to a path, or deletes what is there, and says what came back if it was a no. */
+export function Acting({ path, text, body, method = "POST", sure = false }: Props) {
   const [asked, setAsked] = useState(false);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
@@ -21,7 +22,7 @@ export function Acting({ path, text, body = {}, sure = false }: Props) {
     setAsked(false);
     setBusy(true);
     try {
-      await call("POST", path, body);
+      await call(method, path, body ?? (method === "POST" ? {} : undefined));
       setProblem("");
     } catch (e) {
       setProblem((e as Error).message);

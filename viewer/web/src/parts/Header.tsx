@@ -1,6 +1,9 @@
 import { useLocation } from "preact-iso";
 import { call, may, me } from "../lib/api";
+import type { Page } from "../lib/evidence";
+import { decidable, type Request, waiting } from "../lib/foureyes";
 import { language, say, setLanguage } from "../lib/i18n";
+import { usePoll } from "../lib/poll";
 
 export function LanguageButton() {
   const other = language.value === "lv" ? "en" : "lv";
@@ -8,6 +11,22 @@ export function LanguageButton() {
     <button class="plain" lang={other} onClick={() => setLanguage(other)}>
       {say("language")}
     </button>
+  );
+}
+
+/** How many requests of others this person can decide. */
+function Waiting() {
+  const list = usePoll<Page<Request>>(may("approve_request") ? waiting : null, 30_000);
+  const n = list.value?.items.filter(decidable).length ?? 0;
+  if (n === 0) return null;
+  return (
+    <>
+      {" "}
+      <span class="count" title={say("waiting_count", { n })}>
+        <span aria-hidden="true">{n}</span>
+        <span class="hidden">{say("waiting_count", { n })}</span>
+      </span>
+    </>
   );
 }
 
@@ -29,6 +48,13 @@ export function Header() {
       <nav>
         {may("watch_live") && link("/", say("live"), path === "/" || path.startsWith("/sites"))}
         {may("view_sessions") && link("/sessions", say("sessions"), path.startsWith("/sessions"))}
+        {may("view_requests") && (
+          <a href="/requests" aria-current={path === "/requests" ? "page" : undefined}>
+            {say("requests")}
+            <Waiting />
+          </a>
+        )}
+        {may("view_appeals") && link("/appeals", say("appeals"), path.startsWith("/appeals"))}
         {may("read_audit") && link("/audit", say("audit"), path === "/audit")}
         {may("read_retention") && link("/retention", say("retention"), path === "/retention")}
       </nav>
