@@ -32,7 +32,7 @@ type Event =
 type Answer = { re: number; ok?: true; error?: { code: string; message: string; field?: string } };
 
 /**
- * Playback of one exam session: one PeerConnection, all cameras in step, the
+ * Playback of one exam session under a grant: one PeerConnection, all its cameras in step, the
  * commands and events of viewer/PROTOCOL.md.
  */
 export class Playback {
@@ -63,6 +63,7 @@ export class Playback {
     private readonly session: string,
     cameras: string[],
     from: number,
+    private readonly grant: string,
   ) {
     for (const c of cameras) this.clocks.set(c, new WallClock());
     this.pc.ontrack = (e) => this.track(e);
@@ -80,7 +81,7 @@ export class Playback {
     try {
       const sdp = await completeOffer(this.pc);
       const at = encodeURIComponent(new Date(from).toISOString());
-      const a = await offer(`/exam-sessions/${this.session}/playback?at=${at}`, sdp);
+      const a = await offer(`/exam-sessions/${this.session}/playback?at=${at}&grant=${this.grant}`, sdp);
       if (this.closed) return hangUp(a.location);
       this.location = a.location;
       await this.pc.setRemoteDescription({ type: "answer", sdp: a.sdp });

@@ -41,7 +41,7 @@ export function Appeals() {
       </div>
       {may("manage_appeals") && (
         <AskForm text={say("open_appeal")} path="/appeals" body={Object.fromEntries}>
-          <Field name="session" label={say("session")} value={query["session"] ?? ""} required focus />
+          <Field name="session" label={say("session")} required focus />
           <Field name="reference" label={say("reference")} placeholder="A-17" required />
           <Field name="reason" label={say("reason")} required />
         </AskForm>

@@ -1,17 +1,13 @@
-import { useEffect, useState } from "preact/hooks";
-import { may, type Recording, type Session, type Timeline as Data } from "../lib/api";
+import type { Session, Timeline as Data } from "../lib/api";
 import type { Coverage } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
-import { Playback } from "../lib/playback";
 import { usePoll } from "../lib/poll";
 import { clockTime, dateTime } from "../lib/time";
 import { Exports } from "../parts/Exports";
 import { Holds } from "../parts/Holds";
+import { Player } from "../parts/Player";
 import { Refused } from "../parts/Refused";
-import { Stage } from "../parts/Stage";
 import { Statement } from "../parts/Statement";
-import { Timeline } from "../parts/Timeline";
-import { Transport } from "../parts/Transport";
 
 /** One exam session: its cameras in step, its timeline, what is missing and why. */
 export function Review({ id }: { id: string }) {
@@ -61,57 +57,4 @@ function verdict(data: Data): string {
   if (data.recordings.some((r) => !r.exact)) return say("undeclared");
   const n = data.recordings.reduce((sum, r) => sum + r.gaps.length, 0);
   return n ? say("complete_with_gaps", { n }) : say("complete");
-}
-
-const recorded = (r: Recording) => r.segments[0] ?? r.growing;
-
-function Player({ session, data }: { session: Session; data: Data }) {
-  const [playback, setPlayback] = useState<Playback | null>(null);
-  const cameras = [...new Set(data.recordings.map((r) => r.camera_id))];
-  const anything = data.recordings.some(recorded);
-  const names = cameras.join(" ");
-  const start = Math.max(Date.parse(data.window.from), startInAddress());
-
-  useEffect(() => {
-    if (!anything || !may("watch_archive")) return;
-    const p = new Playback(session.id, names.split(" "), start);
-    setPlayback(p);
-    const leave = () => p.close();
-    addEventListener("pagehide", leave);
-    return () => {
-      removeEventListener("pagehide", leave);
-      p.close();
-    };
-    // A session that is still recording keeps its playback while the timeline grows.
-  }, [session.id, names, anything]);
-
-  if (!may("watch_archive"))
-    return <Timeline data={data} at={Date.parse(data.window.from)} onSeek={() => undefined} />;
-  if (!anything)
-    return <p class="quiet">{say("nothing_recorded", { time: clockTime(new Date(data.window.from)) })}</p>;
-  if (!playback) return <p class="quiet">{say("connecting")}</p>;
-  return (
-    <>
-      {playback.problem.value && <Refused why={playback.problem.value} />}
-      <Stage playback={playback} cameras={cameraNames(data)} />
-      <Transport playback={playback} cameras={cameraNames(data)} />
-      <Timeline
-        data={data}
-        at={playback.at.value || start}
-        onSeek={(t) => void playback.seek(t).catch(() => undefined)}
-      />
-      <footer class="quiet">{say("review_keys")}</footer>
-    </>
-  );
-}
-
-/** The address may name a time: /sessions/ID?at=2026-11-18T08:31:09Z. */
-function startInAddress(): number {
-  const at = new URLSearchParams(location.search).get("at");
-  return at ? Date.parse(at) || 0 : 0;
-}
-
-function cameraNames(data: Data): { id: string; name: string }[] {
-  const names = new Map(data.recordings.map((r) => [r.camera_id, r.camera_name]));
-  return [...names].map(([id, name]) => ({ id, name }));
 }

@@ -8,12 +8,21 @@ interface Props {
   data: Data;
   at: number;
   onSeek: (ms: number) => void;
+  /** What a grant opens; the rest is greyed. */
+  open?: Open;
+  /** What the keys have marked. */
+  range?: { from: number; to: number } | null;
+}
+interface Open {
+  from: number;
+  to: number;
+  cameras: string[];
 }
 
 const ms = (s: string) => Date.parse(s);
 
 /** What is on record and what is not: a row a camera, gaps hatched and named. A click or a drag seeks, the wheel zooms. */
-export function Timeline({ data, at, onSeek }: Props) {
+export function Timeline({ data, at, onSeek, open, range }: Props) {
   const whole = new Scale(ms(data.window.from), ms(data.window.to));
   const [zoomed, setZoomed] = useState<Scale | null>(null);
   const scale = zoomed ?? whole;
@@ -67,7 +76,7 @@ export function Timeline({ data, at, onSeek }: Props) {
           ))}
         </div>
         {data.recordings.map((r) => (
-          <RecordingRow key={r.id} recording={r} scale={scale} now={ms(data.now)} />
+          <RecordingRow key={r.id} recording={r} scale={scale} now={ms(data.now)} open={open} />
         ))}
         <div class="row parts">
           {data.parts.map((p) => (
@@ -76,13 +85,21 @@ export function Timeline({ data, at, onSeek }: Props) {
             </span>
           ))}
         </div>
+        {range && <div class="range" style={scale.span(range.from, range.to)} />}
         <div class="playhead" style={{ left: `${Math.min(100, Math.max(0, scale.at(at)))}%` }} />
       </div>
     </section>
   );
 }
 
-function RecordingRow({ recording: r, scale, now }: { recording: Recording; scale: Scale; now: number }) {
+interface RowProps {
+  recording: Recording;
+  scale: Scale;
+  now: number;
+  open: Open | undefined;
+}
+
+function RecordingRow({ recording: r, scale, now, open }: RowProps) {
   const spans = [...r.segments, ...(r.growing ? [r.growing] : [])];
   return (
     <div class="row" data-camera={r.camera_id}>
@@ -103,6 +120,36 @@ function RecordingRow({ recording: r, scale, now }: { recording: Recording; scal
           />
         );
       })}
+      {open && <Barred recording={r} scale={scale} open={open} />}
     </div>
+  );
+}
+
+/** What of a row the grant does not open, with the reason. */
+function Barred({ recording: r, scale, open }: { recording: Recording; scale: Scale; open: Open }) {
+  const whole = { from: ms(r.window.from), to: ms(r.window.to) };
+  const all = !open.cameras.includes(r.camera_id);
+  const spans = all
+    ? [whole]
+    : [
+        { from: whole.from, to: open.from },
+        { from: open.to, to: whole.to },
+      ];
+  const why = say(all ? "not_granted_camera" : "not_granted");
+  return (
+    <>
+      {spans
+        .filter((s) => s.from < s.to)
+        .map((s) => (
+          <span
+            key={s.from}
+            class="barred"
+            role="img"
+            aria-label={`${clockTime(new Date(s.from))}–${clockTime(new Date(s.to))}: ${why}`}
+            title={why}
+            style={scale.span(s.from, s.to)}
+          />
+        ))}
+    </>
   );
 }

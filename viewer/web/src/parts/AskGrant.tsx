@@ -1,0 +1,141 @@
+import { useState } from "preact/hooks";
+import { may, me, type Timeline } from "../lib/api";
+import type { Page } from "../lib/evidence";
+import type { Appeal, Incident } from "../lib/foureyes";
+import { say, sayCode } from "../lib/i18n";
+import { usePoll } from "../lib/poll";
+import { clockTime, rigaInstant, rigaLocal } from "../lib/time";
+import { AskForm } from "./AskForm";
+import { Field } from "./Field";
+
+/** A stretch of the timeline, milliseconds since 1970. */
+export interface Range {
+  from: number;
+  to: number;
+}
+
+interface Props {
+  data: Timeline;
+  range: Range;
+  onWhole: () => void;
+}
+
+const week = 7 * 24 * 3600 * 1000; // a grant's usual life, in milliseconds
+
+/** Asks to see the session's archive: which cameras, what time, for which case, until when and why. */
+export function AskGrant({ data, range, onWhole }: Props) {
+  const cases = useCases(data.session_id);
+  if (!may("ask_grant")) return null;
+  const cameras = [...new Map(data.recordings.map((r) => [r.camera_id, r.camera_name]))];
+  const iso = (t: number) => new Date(t).toISOString();
+  return (
+    <AskForm text={say("ask_grant")} path="/requests" body={(filled) => grantBody(data, filled)}>
+      <fieldset class="cameras">
+        <legend>{say("cameras")}</legend>
+        {cameras.map(([id, name]) => (
+          <label key={id}>
+            <input type="checkbox" name="camera" value={id} defaultChecked /> {name}
+          </label>
+        ))}
+      </fieldset>
+      <Instant
+        name="from"
+        label={`${say("from_time")} (${say("tz")})`}
+        value={rigaLocal(iso(range.from), true)}
+      />
+      <Instant name="to" label={`${say("to_time")} (${say("tz")})`} value={rigaLocal(iso(range.to), true)} />
+      <button type="button" onClick={onWhole}>
+        {say("take_whole")}
+      </button>
+      <Case cases={cases} />
+      <Instant name="until" label={say("grant_until")} value={rigaLocal(iso(Date.now() + week))} />
+      <Field name="reason" label={say("reason")} required focus />
+    </AskForm>
+  );
+}
+
+interface CaseOption {
+  code: string;
+  text: string;
+}
+
+/** What it is for. The choice stays while the list is read anew. */
+function Case({ cases }: { cases: CaseOption[] }) {
+  const [picked, pick] = useState("");
+  const value = cases.some((c) => c.code === picked) ? picked : (cases[0]?.code ?? "");
+  return (
+    <label class="field">
+      <span>{say("case")}</span>
+      <select name="case" required value={value} onChange={(e) => pick(e.currentTarget.value)}>
+        {cases.map((c) => (
+          <option key={c.code} value={c.code}>
+            {c.text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** A time in Riga. Its value follows the range that the timeline's keys mark. */
+function Instant({ name, label, value }: { name: string; label: string; value: string }) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        key={name === "until" ? name : value}
+        type="datetime-local"
+        name={name}
+        step={1}
+        defaultValue={value}
+        required
+      />
+    </label>
+  );
+}
+
+/** What a person may look for: the session's open appeals, its incidents, and what their role may. */
+function useCases(session: string): CaseOption[] {
+  const appeals = usePoll<Page<Appeal>>(
+    may("view_appeals") ? `/appeals?session=${session}&state=opened&state=court` : null,
+    10_000,
+  );
+  const incidents = usePoll<Page<Incident>>(`/exam-sessions/${session}/incidents`, 10_000);
+  const has = (role: string) => me.value?.roles.includes(role) ?? false;
+  const purposes = [
+    ...(has("reviewer") || has("security") ? ["data_subject"] : []),
+    ...(has("security") ? ["security"] : []),
+  ];
+  return [
+    ...(appeals.value?.items ?? []).map((a) => ({
+      code: `appeal:${a.reference}`,
+      text: say("for_appeal", { ref: a.reference }),
+    })),
+    ...(incidents.value?.items ?? []).map((i) => ({ code: `incident_id:${i.id}`, text: incidentText(i) })),
+    ...purposes.map((p) => ({ code: `purpose:${p}`, text: sayCode("purpose", p) })),
+  ];
+}
+
+function incidentText(i: Incident): string {
+  const seat = i.seat === null ? "" : `, ${say("seat", { n: i.seat })}`;
+  return `${say("for_incident")} ${clockTime(new Date(i.at))}: ${sayCode("incident", i.kind)}${seat}`;
+}
+
+/** The body of the request. The whole session is asked for without a range. */
+function grantBody(data: Timeline, filled: FormData): Record<string, unknown> {
+  const text = (name: string) => String(filled.get(name) ?? "");
+  const [kind = "appeal", ...rest] = text("case").split(":");
+  const window = { from: Date.parse(data.window.from), to: Date.parse(data.window.to) };
+  const from = Math.max(window.from, Date.parse(rigaInstant(text("from"))));
+  const to = Math.min(window.to, Date.parse(rigaInstant(text("to"))));
+  const whole = from - window.from < 1000 && window.to - to < 1000; // the form tells whole seconds
+  return {
+    kind: "grant",
+    session_id: data.session_id,
+    camera_ids: filled.getAll("camera"),
+    ...(whole ? {} : { from: new Date(from).toISOString(), to: new Date(to).toISOString() }),
+    until: rigaInstant(text("until")),
+    [kind]: rest.join(":"),
+    reason: text("reason"),
+  };
+}
