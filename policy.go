@@ -91,8 +91,6 @@ var everywhere = map[Act][]Role{
 	ActPlaceHold:     {RoleReviewer, RoleSecurity},
 	ActCheckEvidence: {RoleSecurity},
 
-	ActApprovePolicy:  {RoleApprover},
-	ActReleaseHold:    {RoleApprover},
 	ActApproveRequest: {RoleApprover},
 	ActAskGrant:       {RoleReviewer, RoleSecurity},
 	ActAskRelease:     {RoleReviewer, RoleSecurity},

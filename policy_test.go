@@ -32,9 +32,9 @@ export               -          all      -        -        -     -           -  
 push_event           -          -        -        -        -     all         -          -
 read_retention       -          all      all      all      all   -           -          -
 draft_policy         -          -        -        -        all   -           -          -
-approve_policy       -          -        all      -        -     -           -          -
+approve_policy       -          -        -        -        -     -           -          -
 place_hold           -          all      -        all      -     -           -          -
-release_hold         -          -        all      -        -     -           -          -
+release_hold         -          -        -        -        -     -           -          -
 check_evidence       -          -        -        all      -     -           -          -
 delete_recording     -          -        -        -        -     -           -          -
 seal_recording       -          -        -        -        -     -           -          -

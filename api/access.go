@@ -144,8 +144,8 @@ var auditedRefusals = map[lieciba.Act]bool{
 	lieciba.ActWatchLive: true, lieciba.ActWatchArchive: true, lieciba.ActManageCameras: true,
 	lieciba.ActManageSites: true, lieciba.ActManageUsers: true, lieciba.ActPushSession: true,
 	lieciba.ActStartSession: true, lieciba.ActReadAudit: true, lieciba.ActReadEvidence: true, lieciba.ActCosign: true,
-	lieciba.ActExport: true, lieciba.ActPushEvent: true, lieciba.ActDraftPolicy: true, lieciba.ActApprovePolicy: true,
-	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActCheckEvidence: true,
+	lieciba.ActExport: true, lieciba.ActPushEvent: true, lieciba.ActDraftPolicy: true,
+	lieciba.ActPlaceHold: true, lieciba.ActCheckEvidence: true,
 	lieciba.ActApproveRequest: true, lieciba.ActViewRequests: true,
 	lieciba.ActConfirmCancel: true, lieciba.ActLinkSession: true, lieciba.ActReadNotices: true, lieciba.ActManageWebhooks: true,
 }

@@ -224,12 +224,6 @@ func (k *walk) changing(name string, r route) request {
 	case "PATCH /v1/cameras/:id":
 		return request{method: r.method, path: k.ref(r.method+" "+r.path, r.path, w.own, ""), token: w.tokens["admin"],
 			body: map[string]any{"name": "n" + lieciba.NewID[string](start), "password": lieciba.NewID[string](start)}}
-	case "POST /v1/holds/:id/release-request":
-		h := lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: w.own.session.ID, Kind: lieciba.HoldCourt, Reference: "C", Reason: "c",
-			PlacedBy: "somebody", PlacedByID: "x", PlacedAt: start}
-		_, err := w.catalog.PlaceHold(w.t.Context(), h)
-		require.NoError(w.t, err)
-		return request{method: r.method, path: "/v1/holds/" + string(h.ID) + "/release-request", token: w.tokens["reviewer"]}
 	}
 	body, contentType := k.body(name, w.own)
 	for i, cell := range strings.Fields(wanted(k.w.t)[name]) {

@@ -3,14 +3,12 @@ package api
 import (
 	"context"
 	"encoding/hex"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"lieciba"
 	"lieciba/storage"
-	"lieciba/storage/export"
 )
 
 type exportView struct {
@@ -57,104 +55,8 @@ func exportTarget(e lieciba.Export, site lieciba.SiteID) target {
 	return target{site: site, what: "export", id: string(e.ID), session: e.SessionID}
 }
 
-type newExport struct {
-	Purpose       string             `json:"purpose"`
-	RecipientName string             `json:"recipient_name"`
-	Recipient     string             `json:"recipient"`
-	CameraIDs     []lieciba.CameraID `json:"camera_ids"`
-	From          *string            `json:"from"`
-	To            *string            `json:"to"`
-}
-
 // maxRecipient bounds an age public key, in bytes: a post-quantum one has about 2000.
 const maxRecipient = 4096
-
-// check judges a request on its own and returns the range of the clip.
-func (in newExport) check() (clip lieciba.Interval, err error) {
-	if err := checkSentence("purpose", in.Purpose); err != nil {
-		return clip, err
-	}
-	if err := checkText("recipient_name", in.RecipientName); err != nil {
-		return clip, err
-	}
-	if in.Recipient != "" {
-		if len(in.Recipient) > maxRecipient {
-			return clip, lieciba.Invalid("recipient", "must have at most %d bytes", maxRecipient)
-		}
-		if _, err := export.ParseRecipient("recipient", in.Recipient); err != nil {
-			return clip, err
-		}
-	}
-	if len(in.CameraIDs) > 100 {
-		return clip, lieciba.Invalid("camera_ids", "at most 100")
-	}
-	for i, id := range in.CameraIDs {
-		if _, err := lieciba.ParseID[lieciba.CameraID]("camera_ids", string(id)); err != nil {
-			return clip, err
-		}
-		if slices.Contains(in.CameraIDs[:i], id) {
-			return clip, lieciba.Invalid("camera_ids", "%s is named twice", id)
-		}
-	}
-	switch {
-	case in.From == nil && in.To == nil:
-		return clip, nil
-	case in.From == nil:
-		return clip, lieciba.Invalid("from", "send both from and to of the clip, or neither")
-	case in.To == nil:
-		return clip, lieciba.Invalid("to", "send both from and to of the clip, or neither")
-	}
-	if clip.From, err = parseTime("from", *in.From); err != nil {
-		return clip, err
-	}
-	if clip.To, err = parseTime("to", *in.To); err != nil {
-		return clip, err
-	}
-	if clip.Empty() {
-		return clip, lieciba.Invalid("to", "must be after from")
-	}
-	return clip, nil
-}
-
-// createExport stores a request for a package; the exporter works it off.
-func (s *Server) createExport(c *call, x lieciba.ExamSession) error {
-	if s.cfg.Exporter == nil {
-		return notHere("evidence packages are not built")
-	}
-	if err := s.cfg.Spare(); err != nil {
-		return err
-	}
-	var in newExport
-	if err := c.read(&in); err != nil {
-		return err
-	}
-	clip, err := in.check()
-	if err != nil {
-		return err
-	}
-	if len(in.CameraIDs) == 0 {
-		in.CameraIDs = nil // all
-	}
-	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](c.now), SessionID: x.ID, CameraIDs: in.CameraIDs, From: clip.From, To: clip.To,
-		Purpose: in.Purpose, RecipientName: in.RecipientName, Recipient: in.Recipient, RequestedBy: c.who.Name, RequestedByID: c.who.ID,
-		RequestedAt: lieciba.Micro(c.now), NodeID: s.cfg.Node, State: lieciba.ExportRequested}
-	if err := c.act(lieciba.ActExport, exportTarget(e, x.SiteID), "package asked for: "+in.Purpose, func(ctx context.Context) error {
-		recs, err := s.cfg.Catalog.SessionRecordings(ctx, x.ID)
-		if err != nil {
-			return err
-		}
-		if err := exportable(e, recs); err != nil {
-			return err
-		}
-		return s.cfg.Catalog.PutExport(ctx, e)
-	}); err != nil {
-		return err
-	}
-	s.cfg.Exporter.Poke()
-	c.gin.Header("Location", "/v1/exports/"+string(e.ID))
-	c.gin.JSON(http.StatusAccepted, viewExport(e))
-	return nil
-}
 
 // exportable refuses a package that could not be whole.
 func exportable(e lieciba.Export, recs []lieciba.Recording) error {

@@ -21,20 +21,19 @@ const goodRecipient = "age1hswqutgaygp2jwf6efrpzp8rakptn6pv0sdtftn57e64dfduek8sx
 func TestAskForPackage(t *testing.T) {
 	w := newWorld(t)
 	x, rec := w.sealed(w.own)
-	path := "/v1/exam-sessions/" + x.ExternalID + "/exports"
-	a := w.as("reviewer", "POST", path, map[string]any{"purpose": "Appeal A-17", "recipient_name": "Administratīvā rajona tiesa", "recipient": goodRecipient,
-		"camera_ids": []string{string(rec.CameraID)}, "from": "2026-11-18T06:30:01Z", "to": "2026-11-18T06:30:03Z"}).want(202)
-	got := a.json()
-	require.Equal(t, "/v1/exports/"+got["id"].(string), a.header.Get("Location"))
-	require.Equal(t, []any{"requested", "token-reviewer", string(w.cfg.Node), nil, "2026-11-18T06:30:01Z"},
-		[]any{got["state"], got["requested_by"], got["node_id"], got["sha256"], got["from"]})
+	body := packageBody(x, map[string]any{"reason": "Appeal A-17", "recipient_name": "Administratīvā rajona tiesa", "recipient_kind": "court", "recipient": goodRecipient,
+		"camera_ids": []string{string(rec.CameraID)}, "from": "2026-11-18T06:30:01Z", "to": "2026-11-18T06:30:03Z"})
+	id := w.through("reviewer", body)
+	got := w.as("reviewer", "GET", "/v1/exports/"+id, nil).want(200).json()
+	require.Equal(t, []any{"requested", "token-reviewer", "Appeal A-17", string(w.cfg.Node), nil, "2026-11-18T06:30:01Z"},
+		[]any{got["state"], got["requested_by"], got["purpose"], got["node_id"], got["sha256"], got["from"]})
 	require.Equal(t, 1, w.exports.pokes)
 	e := w.audited("export")[0]
-	require.Equal(t, []any{"ok", x.ID, "export:" + got["id"].(string), "package asked for: Appeal A-17"}, []any{e.Outcome, e.SessionID, e.Object, e.Detail})
-	require.Equal(t, got, w.as("reviewer", "GET", a.header.Get("Location"), nil).want(200).json())
+	require.Equal(t, []any{"ok", x.ID, "export:" + id}, []any{e.Outcome, e.SessionID, e.Object})
+	require.Contains(t, e.Detail, "package for court: Appeal A-17, asked for by token-reviewer, approved by ")
 
 	// Lists narrow by session and state, and go on.
-	w.as("reviewer", "POST", path, map[string]any{"purpose": "again", "recipient_name": "court"}).want(202)
+	w.through("reviewer", packageBody(x, nil))
 	list := w.as("reviewer", "GET", "/v1/exports?limit=1&session="+string(x.ID), nil).want(200)
 	require.Len(t, list.items(), 1)
 	next := list.json()["next_before"].(string)
@@ -50,26 +49,21 @@ func TestAskForPackage(t *testing.T) {
 func TestPackageRequestsAreChecked(t *testing.T) {
 	w := newWorld(t)
 	x, _ := w.sealed(w.own)
-	path := "/v1/exam-sessions/" + string(x.ID) + "/exports"
-	with := func(change map[string]any) map[string]any {
-		b := map[string]any{"purpose": "appeal", "recipient_name": "court"}
-		for k, v := range change {
-			b[k] = v
-		}
-		return b
-	}
 	flipped := []byte(goodRecipient)
 	flipped[20] = 'q'
 	for name, c := range map[string]struct {
 		change map[string]any
 		field  string
 	}{
-		"no purpose":                  {map[string]any{"purpose": " "}, "purpose"},
-		"a long purpose":              {map[string]any{"purpose": strings.Repeat("ā", 501)}, "purpose"},
-		"two lines":                   {map[string]any{"purpose": "a\nb"}, "purpose"},
-		"a personal code":             {map[string]any{"purpose": "case of 010190-12345"}, "purpose"},
+		"no purpose":                  {map[string]any{"reason": " "}, "reason"},
+		"a long purpose":              {map[string]any{"reason": strings.Repeat("ā", 501)}, "reason"},
+		"two lines":                   {map[string]any{"reason": "a\nb"}, "reason"},
+		"a personal code":             {map[string]any{"reason": "case of 010190-12345"}, "reason"},
 		"a new personal code":         {map[string]any{"recipient_name": "32123412345"}, "recipient_name"},
 		"no recipient":                {map[string]any{"recipient_name": ""}, "recipient_name"},
+		"nobody's kind":               {map[string]any{"recipient_kind": "press"}, "recipient_kind"},
+		"an appeal that is not there": {map[string]any{"appeal": "A-404"}, "appeal"},
+		"another kind's field":        {map[string]any{"purpose": "security"}, "purpose"},
 		"a long recipient":            {map[string]any{"recipient_name": strings.Repeat("a", 201)}, "recipient_name"},
 		"a mistyped key":              {map[string]any{"recipient": string(flipped)}, "recipient"},
 		"a secret key":                {map[string]any{"recipient": "AGE-SECRET-KEY-1QQQQ"}, "recipient"},
@@ -84,24 +78,24 @@ func TestPackageRequestsAreChecked(t *testing.T) {
 		"a clip of another day":       {map[string]any{"from": "2026-11-19T06:30:02Z", "to": "2026-11-19T06:30:05Z"}, "from"},
 		"no time":                     {map[string]any{"from": "yesterday", "to": "2026-11-18T06:30:01Z"}, "from"},
 		"an unknown field":            {map[string]any{"password": "x"}, "password"},
-		"a field in other letters":    {map[string]any{"Purpose": "x"}, "Purpose"},
+		"a field in other letters":    {map[string]any{"Reason": "x"}, "Reason"},
 		"more cameras than there are": {map[string]any{"camera_ids": make([]string, 101)}, "camera_ids"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.t = t
-			w.badly("reviewer", "POST", path, with(c.change)).refused(400, "invalid", c.field)
+			w.badly("reviewer", "POST", "/v1/requests", packageBody(x, c.change)).refused(400, "invalid", c.field)
 		})
 	}
 	w.t = t
 	require.Zero(t, w.exports.pokes)
 
 	y, rec := w.finished(w.own)
-	says := w.as("reviewer", "POST", "/v1/exam-sessions/"+string(y.ID)+"/exports", with(nil)).refused(409, "conflict", "")
+	says := w.as("reviewer", "POST", "/v1/requests", packageBody(y, nil)).refused(409, "conflict", "")
 	require.Contains(t, says, string(rec.CameraID))
 	d := w.deletion(w.own, false)
-	require.Contains(t, w.as("reviewer", "POST", "/v1/exam-sessions/"+string(d.SessionID)+"/exports", with(nil)).refused(409, "conflict", ""), "deleted")
+	require.Contains(t, w.as("reviewer", "POST", "/v1/requests", packageBody(lieciba.ExamSession{ID: d.SessionID}, nil)).refused(409, "conflict", ""), "deleted")
 	z := w.session("token-citizenship", "nothing", w.own.room, start)
-	require.Contains(t, w.as("reviewer", "POST", "/v1/exam-sessions/"+string(z.ID)+"/exports", with(nil)).refused(409, "conflict", ""), "nothing was recorded")
+	require.Contains(t, w.as("reviewer", "POST", "/v1/requests", packageBody(z, nil)).refused(409, "conflict", ""), "nothing was recorded")
 	require.Empty(t, w.as("reviewer", "GET", "/v1/exports", nil).items())
 }
 
@@ -110,19 +104,19 @@ func TestPackagesWaitForTheDisk(t *testing.T) {
 	var full error
 	w := newWorld(t, func(c *Config) { c.Spare = func() error { return full } })
 	x, _ := w.sealed(w.own)
-	ask := func() answer {
-		return w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/exports", map[string]any{"purpose": "appeal", "recipient_name": "court"})
-	}
-	ask().want(202)
+	yes := w.agreed("reviewer", packageBody(x, nil))
 	full = lieciba.Errorf(lieciba.CodeFull, "the disk is nearly full")
-	ask().refused(507, "full", "")
+	w.as("reviewer", "POST", "/v1/requests", packageBody(x, nil)).refused(507, "full", "")
+	w.as("reviewer", "POST", yes+"/use", nil).refused(507, "full", "")
+	full = nil
+	w.as("reviewer", "POST", yes+"/use", nil).want(200)
 }
 
 func TestNodesWithoutAPart(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Exporter, c.Checker, c.Retention, c.LogKey = nil, nil, nil, nil })
 	x, _ := w.finished(w.own)
 	e := w.export(x, "", []byte("x"))
-	w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/exports", map[string]any{"purpose": "a", "recipient_name": "b"}).refused(503, "unavailable", "")
+	w.as("reviewer", "POST", "/v1/requests", packageBody(x, nil)).refused(503, "unavailable", "")
 	w.as("reviewer", "GET", "/v1/exports/"+string(e.ID)+"/content", nil).refused(503, "unavailable", "")
 	w.as("security", "POST", "/v1/log/check", nil).refused(503, "unavailable", "")
 	w.as("security", "GET", "/v1/retention/plan", nil).refused(503, "unavailable", "")
@@ -276,13 +270,14 @@ func TestJoinRanges(t *testing.T) {
 	}
 }
 
-// The document's example can be sent as it stands, session and clip apart.
+// The document's example can be sent as it stands, session and range apart.
 func TestDocumentedRequestWorks(t *testing.T) {
 	w := newWorld(t)
 	x, _ := w.sealed(w.own)
-	body := documentExample(t, "NewExport")
+	body := documentExample(t, "NewRequest")
+	body["session_id"], body["appeal"] = x.ID, w.appeal(x).Reference
 	body["from"], body["to"] = "2026-11-18T06:30:01Z", "2026-11-18T06:30:03Z"
-	w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/exports", body).want(202)
+	w.as("reviewer", "POST", "/v1/requests", body).want(201)
 	w.as("reviewer", "POST", "/v1/exam-sessions/"+string(x.ID)+"/holds", documentExample(t, "NewHold")).want(201)
 	w.as("admin", "POST", "/v1/retention/policies", documentExample(t, "NewPolicy")).want(201)
 	w.later(30 * 24 * time.Hour)

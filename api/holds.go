@@ -116,11 +116,6 @@ func (s *Server) placeHold(c *call, x lieciba.ExamSession) error {
 	return c.created(v)
 }
 
-// holdByID resolves the session of a hold, because its site decides.
-func (s *Server) holdByID(c *call) (lieciba.Hold, target, error) {
-	return s.holdOf(c.ctx(), "id", c.gin.Param("id"))
-}
-
 func (s *Server) holdOf(ctx context.Context, field, ref string) (lieciba.Hold, target, error) {
 	id, err := lieciba.ParseID[lieciba.HoldID](field, ref)
 	if err != nil {
@@ -132,58 +127,4 @@ func (s *Server) holdOf(ctx context.Context, field, ref string) (lieciba.Hold, t
 	}
 	x, err := s.cfg.Catalog.Session(ctx, h.SessionID)
 	return h, holdTarget(h, x.SiteID), err
-}
-
-// changeHold decides and records in one act.
-func (s *Server) changeHold(c *call, act lieciba.Act, h lieciba.Hold, detail string, decide func(lieciba.Hold) (*lieciba.Hold, error)) error {
-	x, err := s.cfg.Catalog.Session(c.ctx(), h.SessionID)
-	if err != nil {
-		return err
-	}
-	t := holdTarget(h, x.SiteID)
-	var stored lieciba.Hold
-	err = c.act(act, t, detail, func(ctx context.Context) (err error) {
-		stored, err = s.cfg.Catalog.ChangeHold(ctx, h.ID, decide)
-		return err
-	})
-	if lieciba.CodeOf(err) == lieciba.CodeForbidden { // four eyes: that somebody tried is evidence
-		c.auditRefusal(act, t, lieciba.CodeForbidden)
-	}
-	if err != nil {
-		return err
-	}
-	s.pokeRetention()
-	return c.ok(viewHold(stored))
-}
-
-// askRelease asks that a hold ends. The first request stands.
-func (s *Server) askRelease(c *call, h lieciba.Hold) error {
-	return s.changeHold(c, lieciba.ActPlaceHold, h, "release of the hold asked for", func(h lieciba.Hold) (*lieciba.Hold, error) {
-		switch {
-		case !h.Active():
-			return nil, lieciba.Errorf(lieciba.CodeConflict, "this hold was released by %s already", h.ReleasedBy)
-		case h.ReleaseAskedByID != "":
-			return nil, nil
-		}
-		h.ReleaseAskedBy, h.ReleaseAskedByID, h.ReleaseAskedAt = c.who.Name, c.who.ID, lieciba.Micro(c.now)
-		return &h, nil
-	})
-}
-
-// releaseHold ends a hold that another person asked to end.
-func (s *Server) releaseHold(c *call, h lieciba.Hold) error {
-	return s.changeHold(c, lieciba.ActReleaseHold, h, "hold released", func(h lieciba.Hold) (*lieciba.Hold, error) {
-		switch {
-		case !h.Active() && h.ReleasedBy == c.who.Name:
-			return nil, nil // the same call again
-		case !h.Active():
-			return nil, lieciba.Errorf(lieciba.CodeConflict, "this hold was released by %s already", h.ReleasedBy)
-		case h.ReleaseAskedByID == "":
-			return nil, lieciba.Errorf(lieciba.CodeConflict, "nobody asked to release this hold: another person must ask first")
-		case h.ReleaseAskedByID == c.who.ID:
-			return nil, lieciba.Errorf(lieciba.CodeForbidden, "you asked for this release: another person must give it")
-		}
-		h.ReleasedBy, h.ReleasedAt = c.who.Name, lieciba.Micro(c.now)
-		return &h, nil
-	})
 }

@@ -30,10 +30,10 @@ func TestCVE_2018_15745_PathsLeaveNoFolder(t *testing.T) {
 			{"admin", "GET", "/v1/cameras/", ""}, {"supervisor", "GET", "/v1/cameras/", "/snapshot"}, {"admin", "GET", "/v1/sites/", "/rooms"},
 			{"reviewer", "GET", "/v1/segments/", "/content"}, {"admin", "GET", "/v1/discoveries/", ""}, {"admin", "DELETE", "/v1/client-tokens/", ""},
 			{"reviewer", "GET", "/v1/exports/", ""}, {"reviewer", "GET", "/v1/exports/", "/content"}, {"approver", "GET", "/v1/deletions/", "/certificate"},
-			{"approver", "POST", "/v1/holds/", "/release"}, {"reviewer", "POST", "/v1/holds/", "/release-request"},
-			{"approver", "POST", "/v1/retention/policies/", "/approval"}, {"security", "GET", "/v1/exam-sessions/", "/coverage"},
+			{"reviewer", "GET", "/v1/requests/", ""}, {"reviewer", "POST", "/v1/requests/", "/use"},
+			{"approver", "POST", "/v1/requests/", "/approval"}, {"security", "GET", "/v1/exam-sessions/", "/coverage"},
 			{"security", "GET", "/v1/exam-sessions/", "/events"}, {"citizenship", "POST", "/v1/exam-sessions/", "/events"},
-			{"reviewer", "POST", "/v1/exam-sessions/", "/exports"}, {"reviewer", "POST", "/v1/exam-sessions/", "/holds"},
+			{"reviewer", "POST", "/v1/exam-sessions/", "/holds"},
 		} {
 			resp := w.raw(c.method, c.before+id+c.after, w.tokens[c.role])
 			require.Contains(t, []int{400, 404}, resp.StatusCode, "%s %s%s%s", c.method, c.before, id, c.after)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -178,45 +177,6 @@ func (s *Server) draftPolicy(c *call) error {
 		return err
 	}
 	return c.created(viewPolicy(p, before(p, all)))
-}
-
-// approvePolicy puts another person's draft in force.
-func (s *Server) approvePolicy(c *call) error {
-	id, err := lieciba.ParseID[lieciba.PolicyID]("id", c.gin.Param("id"))
-	if err != nil {
-		return err
-	}
-	var p lieciba.RetentionPolicy
-	var all []lieciba.RetentionPolicy
-	e := c.entry(string(lieciba.ActApprovePolicy), policyTarget(id))
-	err = c.record(&e, func(ctx context.Context) (err error) {
-		if all, err = s.cfg.Catalog.Policies(ctx); err != nil {
-			return err
-		}
-		i := slices.IndexFunc(all, func(p lieciba.RetentionPolicy) bool { return p.ID == id })
-		if i < 0 {
-			return notFound("retention policy")
-		}
-		if all[i].DraftedByID == c.who.ID {
-			return lieciba.Errorf(lieciba.CodeForbidden, "you drafted this policy: another person must approve it")
-		}
-		if p, err = s.cfg.Catalog.ApprovePolicy(ctx, id, c.who.Name, c.who.ID, lieciba.Micro(c.now)); err != nil {
-			return err
-		}
-		e.Detail = "policy " + p.Name + " version " + strconv.Itoa(p.Version) + " approved"
-		if old := before(p, all); old != nil && p.Shortens(*old) {
-			e.Detail += "; it " + shortening(p, *old)
-		}
-		return nil
-	})
-	if lieciba.CodeOf(err) == lieciba.CodeForbidden { // four eyes: that somebody tried is evidence
-		c.auditRefusal(lieciba.ActApprovePolicy, policyTarget(id), lieciba.CodeForbidden)
-	}
-	if err != nil {
-		return err
-	}
-	s.pokeRetention()
-	return c.ok(viewPolicy(p, before(p, all)))
 }
 
 type planView struct {

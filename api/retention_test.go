@@ -20,20 +20,24 @@ func TestPolicies(t *testing.T) {
 	require.Equal(t, []any{"default", 1.0, "draft", "token-admin", "", nil, false, ""},
 		[]any{first["name"], first["version"], first["state"], first["drafted_by"], first["approved_by"], first["approved_at"], first["shortens"], first["notice"]})
 	require.Equal(t, "policy default version 1 drafted", w.audited("draft_policy")[0].Detail)
-	approve := func(id any) answer {
-		return w.as("approver", "POST", path+"/"+id.(string)+"/approval", nil)
+	body := func(id any) map[string]any {
+		return map[string]any{"kind": "retention_policy", "policy_id": id, "reason": "The ministry asks for it"}
 	}
-	a := approve(first["id"]).want(200).json()
-	require.Equal(t, []any{"approved", "token-approver"}, []any{a["state"], a["approved_by"]})
-	require.Equal(t, a, approve(first["id"]).want(200).json(), "again changes nothing")
-	require.EqualValues(t, 2, w.planner.pokes.Load())
+	approve := func(id any) { w.through("admin", body(id)) }
+	approve(first["id"])
+	a := w.as("security", "GET", path, nil).want(200).items()[0]
+	require.Equal(t, "approved", a["state"])
+	require.NotContains(t, []any{"", "token-admin"}, a["approved_by"])
+	w.as("admin", "POST", "/v1/requests", body(first["id"])).refused(409, "conflict", "") // it is in force
+	require.EqualValues(t, 1, w.planner.pokes.Load())
 
 	// A shortening says so where it is drafted, listed, approved and in the audit log.
 	second := w.as("admin", "POST", path, newPolicyBody(map[string]any{"keep": months(2), "after_appeal": map[string]any{"months": 0, "days": 30}})).want(201).json()
 	require.Equal(t, []any{2.0, true}, []any{second["version"], second["shortens"]})
 	require.Contains(t, second["notice"], "shortens keep, after_appeal of version 1")
 	require.Contains(t, second["notice"], "keeps its longer term")
-	require.Equal(t, second["notice"], approve(second["id"]).want(200).json()["notice"])
+	approve(second["id"])
+	require.Equal(t, second["notice"], w.as("security", "GET", path, nil).want(200).items()[1]["notice"])
 	require.Contains(t, w.audited("approve_policy")[0].Detail, "shortens keep, after_appeal of version 1")
 	back := w.as("admin", "POST", path, newPolicyBody(map[string]any{"keep": months(1), "retroactive": true})).want(201).json()
 	require.Contains(t, back["notice"], "retroactive")
@@ -41,8 +45,8 @@ func TestPolicies(t *testing.T) {
 	require.Equal(t, []any{4.0, false}, []any{longer["version"], longer["shortens"]})
 	other := w.as("admin", "POST", path, newPolicyBody(map[string]any{"name": "speaking", "keep": months(1)})).want(201).json()
 	require.Equal(t, []any{1.0, false}, []any{other["version"], other["shortens"]}, "of another name")
-	approve(longer["id"]).want(200)
-	approve(back["id"]).refused(409, "conflict", "version")
+	approve(longer["id"])
+	w.as("admin", "POST", w.agreed("admin", body(back["id"]))+"/use", nil).refused(409, "conflict", "version")
 	var states []any
 	for _, p := range w.as("security", "GET", path, nil).want(200).items() {
 		states = append(states, p["name"], p["state"])
@@ -50,22 +54,25 @@ func TestPolicies(t *testing.T) {
 	require.Equal(t, []any{"default", "superseded", "default", "superseded", "default", "draft", "default", "approved", "speaking", "draft"}, states)
 }
 
-// Nobody approves what they drafted, whatever their roles are.
+// Nobody approves what they drafted, whatever their roles are and whoever asks.
 func TestPoliciesNeedFourEyes(t *testing.T) {
 	w := newWorld(t)
 	w.ticks = true
-	plain, tok := NewClientToken("both", []lieciba.Role{lieciba.RoleAdmin, lieciba.RoleApprover}, nil, start, 1e15)
-	require.NoError(t, w.catalog.PutClientToken(t.Context(), tok))
-	p := w.do(request{method: "POST", path: "/v1/retention/policies", token: plain, body: newPolicyBody(nil)}).want(201).json()
-	path := "/v1/retention/policies/" + p["id"].(string) + "/approval"
-	w.do(request{method: "POST", path: path, token: plain}).refused(403, "forbidden", "")
-	e := w.audited("approve_policy")
+	both := w.person("both", lieciba.RoleAdmin, lieciba.RoleApprover)
+	w.provedByPasskey("both")
+	p := w.do(request{method: "POST", path: "/v1/retention/policies", client: both, body: newPolicyBody(nil)}).want(201).json()
+	body := map[string]any{"kind": "retention_policy", "policy_id": p["id"], "reason": "The ministry asks for it"}
+	r := w.as("admin", "POST", "/v1/requests", body).want(201).json()
+	w.do(request{method: "POST", path: "/v1/requests/" + r["id"].(string) + "/approval", client: both, body: map[string]any{"digest": r["digest"]}}).refused(403, "forbidden", "")
+	e := w.audited(stepApprove)
 	require.Len(t, e, 1, "the attempt is recorded, and no approval")
 	require.Equal(t, []any{"forbidden", "both"}, []any{e[0].Outcome, e[0].Who})
 	require.Equal(t, "draft", w.as("admin", "GET", "/v1/retention/policies", nil).items()[0]["state"])
-	w.as("approver", "POST", path, nil).want(200)
-	w.as("approver", "POST", "/v1/retention/policies/"+lieciba.NewID[string](start)+"/approval", nil).refused(404, "not_found", "")
-	w.badly("approver", "POST", "/v1/retention/policies/default/approval", nil).refused(400, "invalid", "id")
+	w.through("admin", body)
+	body["policy_id"] = lieciba.NewID[string](start)
+	w.as("admin", "POST", "/v1/requests", body).refused(404, "not_found", "")
+	body["policy_id"] = "default"
+	w.badly("admin", "POST", "/v1/requests", body).refused(400, "invalid", "policy_id")
 }
 
 func TestPolicyDraftsAreChecked(t *testing.T) {
@@ -124,18 +131,16 @@ func TestHolds(t *testing.T) {
 	require.Equal(t, []any{"court", true, "token-reviewer", 0.0}, []any{h["kind"], h["active"], h["placed_by"], h["gone_segments"]})
 	e := w.audited("place_hold")[0]
 	require.Equal(t, []any{"hold placed: court A420-117/26", w.own.session.ID}, []any{e.Detail, e.SessionID})
-	ask, release := "/v1/holds/"+h["id"].(string)+"/release-request", "/v1/holds/"+h["id"].(string)+"/release"
-	w.as("approver", "POST", release, nil).refused(409, "conflict", "") // nobody asked
-	asked := w.as("security", "POST", ask, nil).want(200).json()
-	require.Equal(t, []any{"token-security", true}, []any{asked["release_asked_by"], asked["active"]})
-	require.Equal(t, asked, w.as("reviewer", "POST", ask, nil).want(200).json(), "the first request stands")
+	body := map[string]any{"kind": "hold_release", "hold_id": h["id"], "reason": "The court has its copy"}
+	yes := w.agreed("security", body)
 	list := w.as("approver", "GET", "/v1/holds", nil).want(200).items()
-	require.Len(t, list, 1)
-	released := w.as("approver", "POST", release, nil).want(200).json()
-	require.Equal(t, []any{"token-approver", false}, []any{released["released_by"], released["active"]})
-	require.Equal(t, released, w.as("approver", "POST", release, nil).want(200).json(), "again changes nothing")
-	w.as("security", "POST", ask, nil).refused(409, "conflict", "")
-	require.Equal(t, "hold released", w.audited("release_hold")[0].Detail)
+	require.Len(t, list, 1, "an approval alone releases nothing")
+	w.as("security", "POST", yes+"/use", nil).want(200)
+	released := w.as("approver", "GET", "/v1/holds?session=riga-A", nil).want(200).items()[0]
+	require.Equal(t, []any{"token-security", false}, []any{released["release_asked_by"], released["active"]})
+	require.NotContains(t, []any{"", "token-security"}, released["released_by"])
+	w.as("reviewer", "POST", "/v1/requests", body).refused(409, "conflict", "")
+	require.Contains(t, w.audited("release_hold")[0].Detail, "hold released, asked for by token-security, approved by ")
 	require.Empty(t, w.as("approver", "GET", "/v1/holds", nil).want(200).items(), "active ones only")
 	require.Len(t, w.as("approver", "GET", "/v1/holds?session=riga-A", nil).want(200).items(), 1, "all of a session")
 	require.Positive(t, w.planner.pokes.Load())
@@ -145,23 +150,6 @@ func TestHolds(t *testing.T) {
 			require.NoError(t, err, subject)
 		}
 	}
-}
-
-// A release takes two people, whatever the roles of one are.
-func TestReleasesNeedFourEyes(t *testing.T) {
-	w := newWorld(t)
-	w.ticks = true
-	plain, tok := NewClientToken("both", []lieciba.Role{lieciba.RoleSecurity, lieciba.RoleApprover}, nil, start, 1e15)
-	require.NoError(t, w.catalog.PutClientToken(t.Context(), tok))
-	post := func(path string) answer { return w.do(request{method: "POST", path: path, token: plain}) }
-	h := w.as("reviewer", "POST", "/v1/exam-sessions/riga-A/holds", map[string]any{"kind": "incident", "reference": "I-1", "reason": "noise"}).want(201).json()
-	post("/v1/holds/" + h["id"].(string) + "/release-request").want(200)
-	post("/v1/holds/"+h["id"].(string)+"/release").refused(403, "forbidden", "")
-	e := w.audited("release_hold")
-	require.Len(t, e, 1)
-	require.Equal(t, []any{"forbidden", "both", w.own.session.ID}, []any{e[0].Outcome, e[0].Who, e[0].SessionID})
-	require.Len(t, w.as("approver", "GET", "/v1/holds", nil).items(), 1)
-	w.as("approver", "POST", "/v1/holds/"+h["id"].(string)+"/release", nil).want(200)
 }
 
 func TestHoldsAreChecked(t *testing.T) {

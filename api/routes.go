@@ -66,7 +66,6 @@ func (s *Server) evidenceRoutes() []route {
 		{get, "/v1/exam-sessions/:id/coverage", at(lieciba.ActViewSessions, s.sessionByID, s.coverage)},
 		{get, "/v1/exam-sessions/:id/events", at(lieciba.ActReadRetention, s.sessionByID, s.listEvents)},
 		{post, "/v1/exam-sessions/:id/events", at(lieciba.ActPushEvent, s.pushedSession, s.pushEvent)},
-		{post, "/v1/exam-sessions/:id/exports", at(lieciba.ActExport, s.sessionByID, s.createExport)},
 		{post, "/v1/exam-sessions/:id/holds", at(lieciba.ActPlaceHold, s.sessionByID, s.placeHold)},
 
 		{get, "/v1/exports", somewhere(lieciba.ActExport, s.listExports)},
@@ -84,11 +83,8 @@ func (s *Server) evidenceRoutes() []route {
 
 		{get, "/v1/retention/policies", somewhere(lieciba.ActReadRetention, s.listPolicies)},
 		{post, "/v1/retention/policies", somewhere(lieciba.ActDraftPolicy, s.draftPolicy)},
-		{post, "/v1/retention/policies/:id/approval", somewhere(lieciba.ActApprovePolicy, s.approvePolicy)},
 		{get, "/v1/retention/plan", somewhere(lieciba.ActReadRetention, s.plan)},
 		{get, "/v1/holds", somewhere(lieciba.ActReadRetention, s.listHolds)},
-		{post, "/v1/holds/:id/release-request", at(lieciba.ActPlaceHold, s.holdByID, s.askRelease)},
-		{post, "/v1/holds/:id/release", at(lieciba.ActReleaseHold, s.holdByID, s.releaseHold)},
 		{get, "/v1/deletions", somewhere(lieciba.ActReadRetention, s.listDeletions)},
 		{get, "/v1/deletions/:id/certificate", at(lieciba.ActReadRetention, s.deletionByID, s.certificate)},
 	}

@@ -165,16 +165,11 @@ func (w *world) later(d time.Duration) {
 	}
 }
 
-// hold places a hold by somebody whose release somebody asked for.
+// hold places a hold by somebody.
 func (w *world) hold(x lieciba.ExamSession) lieciba.Hold {
 	h := lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: x.ID, Kind: lieciba.HoldCourt, Reference: "C-1", Reason: "court",
 		PlacedBy: "somebody", PlacedByID: lieciba.NewID[string](start), PlacedAt: start}
 	_, err := w.catalog.PlaceHold(w.t.Context(), h)
-	require.NoError(w.t, err)
-	h, err = w.catalog.ChangeHold(w.t.Context(), h.ID, func(h lieciba.Hold) (*lieciba.Hold, error) {
-		h.ReleaseAskedBy, h.ReleaseAskedByID, h.ReleaseAskedAt = h.PlacedBy, h.PlacedByID, start
-		return &h, nil
-	})
 	require.NoError(w.t, err)
 	return h
 }
