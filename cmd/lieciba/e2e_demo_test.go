@@ -41,6 +41,9 @@ type demoReport struct {
 	Fsck *struct {
 		Violations int `json:"violations"`
 	} `json:"fsck"`
+	Story struct {
+		Steps []struct{ Step, Result, Detail string } `json:"steps"`
+	} `json:"story"`
 	Evidence struct {
 		Verdict string `json:"verdict"`
 		Gaps    []struct {
@@ -90,6 +93,13 @@ func runDemo(t *testing.T, env map[string]string) demoReport {
 	r := decode[demoReport](t, raw)
 	require.Equal(t, "pass", r.Verdict, "%v", r.Problems)
 	require.Equal(t, 4, r.Discovered)
+	var steps []string
+	for _, s := range r.Story.Steps {
+		require.Equal(t, "pass", s.Result, "%s: %s", s.Step, s.Detail)
+		steps = append(steps, s.Step)
+	}
+	require.Equal(t, []string{"put", "ready", "running", "incident", "part", "end", "result_notified", "appeal", "refused", "grant",
+		"review", "export", "told"}, steps)
 	require.Len(t, r.Cameras, 4)
 	sounds := map[string]int{}
 	var gaps []gapRow

@@ -14,7 +14,7 @@ func (c *Client) Download(ctx context.Context, path string, w io.Writer) (n int6
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.Token)
+	c.authorise(req)
 	res, err := c.HTTP.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)

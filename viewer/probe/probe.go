@@ -144,10 +144,15 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	return json.Unmarshal(body, out)
 }
 
-func (c *Client) send(req *http.Request) (*http.Response, []byte, error) {
+// authorise adds the token; a person's cookie is the HTTP client's to add.
+func (c *Client) authorise(req *http.Request) {
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
+}
+
+func (c *Client) send(req *http.Request) (*http.Response, []byte, error) {
+	c.authorise(req)
 	res, err := c.HTTP.Do(req)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)

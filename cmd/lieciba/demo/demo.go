@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"lieciba"
+	"lieciba/cmd/lieciba/citizenshipsim"
 	"lieciba/onvif/virtualcam"
 	"lieciba/storage/fsck"
 	"lieciba/viewer/probe"
@@ -64,6 +66,13 @@ type job struct {
 
 	fingerprint string // of the key of the server's hash log
 	packages    []taken
+
+	passwords  map[string]string // of people, by login
+	sim        *citizenshipsim.Sim
+	receiver   *http.Server // of its webhooks
+	received   chan error
+	incident   lieciba.IncidentID
+	incidentAt time.Time
 }
 
 // Outcome is a run that is over but for its judgement.
@@ -82,13 +91,13 @@ func Run(ctx context.Context, server Server, o Options) (out *Outcome, err error
 			o.Duration = 40 * time.Second
 		}
 	}
-	j := &job{Options: o, server: server, began: time.Now(), margins: o.Margins, clients: map[lieciba.Role]*probe.Client{}}
-	j.report.Problems = []string{}
-	defer func() { err = errors.Join(err, j.closeCameras()) }()
+	j := &job{Options: o, server: server, began: time.Now(), margins: o.Margins, clients: map[lieciba.Role]*probe.Client{}, passwords: map[string]string{}}
+	j.report.Problems, j.report.Story.Steps = []string{}, []StoryStep{}
+	defer func() { err = errors.Join(err, j.closeCameras(), j.closeReceiver()) }()
 	if err := j.prepare(ctx); err != nil {
 		return nil, quiet(ctx, err)
 	}
-	if err := j.push(ctx, o.Duration); err != nil {
+	if err := j.begin(ctx); err != nil {
 		return nil, quiet(ctx, err)
 	}
 	if err := j.recording(ctx); err != nil {
@@ -158,10 +167,8 @@ func (j *job) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, role := range []lieciba.Role{lieciba.RoleReviewer, lieciba.RoleApprover} { // no machine approves
-		if err := j.person(ctx, role); err != nil {
-			return err
-		}
+	if err := j.people(ctx); err != nil {
+		return err
 	}
 	j.login = "demo"
 	roles := []lieciba.Role{lieciba.RoleSupervisor, lieciba.RoleReviewer, lieciba.RoleSecurity, lieciba.RoleAdmin}
@@ -180,34 +187,37 @@ func (j *job) client(ctx context.Context, role lieciba.Role) error {
 	return err
 }
 
-// person signs somebody in who has one role and no other.
-func (j *job) person(ctx context.Context, role lieciba.Role) error {
-	login := "demo-" + string(role)
-	password, err := j.server.Account(ctx, login, "Demo "+string(role), []lieciba.Role{role}, nil)
-	if err != nil {
+// lead is how long before its window a session of a whole run is pushed: time to
+// check the cameras.
+const lead = 20 * time.Second
+
+// begin pushes the sessions; of a whole run the cameras are checked first.
+func (j *job) begin(ctx context.Context) error {
+	if !j.Exit {
+		return j.push(ctx, j.Duration, 0)
+	}
+	if err := j.step("put", func() (string, error) {
+		return fmt.Sprintf("%d sessions by the citizenship system", len(rooms)), j.push(ctx, j.Duration, lead)
+	}); err != nil {
 		return err
 	}
-	j.clients[role], err = j.server.SignIn(ctx, login, password)
-	return err
-}
-
-// approved has the reviewer ask for something and the approver approve it, and
-// uses it; it returns the ID of what came of it.
-func (j *job) approved(ctx context.Context, asked map[string]any) (string, error) {
-	return probe.Approved(ctx, j.clients[lieciba.RoleReviewer], j.clients[lieciba.RoleApprover], asked)
+	return j.step("ready", func() (string, error) { return j.checkReady(ctx) })
 }
 
 // announce tells people and programs that the site records and where to look.
 func (j *job) announce() error {
 	j.say("%d cameras are recording", len(j.cameras))
 	if !j.Exit {
-		_, _ = fmt.Fprintf(j.Out, "\n  open      %s\n  user      %s\n  password  %s\n\nCtrl-C ends the demo.\n\n", j.server.URL(), j.login, j.password)
+		_, _ = fmt.Fprintf(j.Out, "\n  open      %s\n  user      %s\n  password  %s\n\n  approves  %s (another person, in another browser window)\n  password  %s\n\nCtrl-C ends the demo.\n\n",
+			j.server.URL(), j.login, j.password, approverLogin, j.passwords[approverLogin])
 	}
 	if j.ReadyFile == "" {
 		return nil
 	}
 	return writeJSON(j.ReadyFile, j.ready())
 }
+
+const approverLogin = "demo-" + string(lieciba.RoleApprover)
 
 // wholeJob measures, waits for the end, checks and takes the packages out.
 func (j *job) wholeJob(ctx context.Context) error {
@@ -217,6 +227,14 @@ func (j *job) wholeJob(ctx context.Context) error {
 		return errors.Join(err, <-cutDone)
 	}
 	j.say("live pictures joined")
+	for _, s := range []struct {
+		name string
+		do   func(context.Context) (string, error)
+	}{{"running", j.isRunning}, {"incident", j.mark}, {"part", j.runPart}} {
+		if err := j.step(s.name, func() (string, error) { return s.do(ctx) }); err != nil {
+			return errors.Join(err, <-cutDone)
+		}
+	}
 	if err := <-cutDone; err != nil {
 		return err
 	}
@@ -224,17 +242,24 @@ func (j *job) wholeJob(ctx context.Context) error {
 	if err := j.stored(ctx); err != nil {
 		return err
 	}
-	if err := j.archive(ctx); err != nil {
-		return err
+	for _, s := range []struct {
+		name string
+		do   func(context.Context) (string, error)
+	}{{"end", j.ended}, {"result_notified", j.notify}, {"appeal", j.appeal}, {"refused", j.refused}, {"grant", j.grant}, {"review", j.review}} {
+		if err := j.step(s.name, func() (string, error) { return s.do(ctx) }); err != nil {
+			return err
+		}
 	}
-	j.say("archive watched")
 	if err := j.coverage(ctx); err != nil {
 		return err
 	}
-	if err := j.check(ctx); err != nil {
+	if err := j.step("export", func() (string, error) { return j.export(ctx) }); err != nil {
 		return err
 	}
-	if err := j.takeOut(ctx); err != nil {
+	if err := j.step("told", func() (string, error) { return j.told(ctx) }); err != nil {
+		return err
+	}
+	if err := j.check(ctx); err != nil {
 		return err
 	}
 	j.say("evidence packages fetched; now without the server")
@@ -281,7 +306,7 @@ func (j *job) stayOpen(ctx context.Context) error {
 		if !sleep(ctx, j.Duration+j.margins.Before+j.margins.After-cutAfter) {
 			return nil
 		}
-		if err := j.push(ctx, j.Duration); err != nil {
+		if err := j.push(ctx, j.Duration, 0); err != nil {
 			return err
 		}
 		if err := j.recording(ctx); err != nil {

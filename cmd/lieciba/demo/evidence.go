@@ -73,8 +73,12 @@ func (j *job) takeOut(ctx context.Context) error {
 }
 
 func (j *job) takeSession(ctx context.Context, s lieciba.SessionID) (t taken, err error) {
-	id, err := j.approved(ctx, map[string]any{"kind": "export", "session_id": s, "reason": "demonstration",
-		"recipient_name": "whoever runs the demo", "recipient_kind": "other"})
+	asked := map[string]any{"kind": lieciba.RequestExport, "session_id": s, "reason": "demonstration",
+		"recipient_name": "whoever runs the demo", "recipient_kind": "other"}
+	if s == j.sessions[0] {
+		asked["appeal"], asked["recipient_kind"] = j.appealReference(), "appeal_board"
+	}
+	id, err := j.approved(ctx, asked)
 	if err != nil {
 		return t, err
 	}

@@ -44,6 +44,7 @@ type Report struct {
 		Violations int `json:"violations"`
 		Segments   int `json:"segments"`
 	} `json:"fsck"`
+	Story    StoryReport    `json:"story"`
 	Evidence EvidenceReport `json:"evidence"`
 }
 
@@ -101,6 +102,7 @@ func (r *Report) judge(cameras int, cut time.Duration) {
 	if r.Fsck.Violations != 0 {
 		fail("fsck found %d violations", r.Fsck.Violations)
 	}
+	r.judgeStory(fail)
 	r.judgeEvidence(fail)
 	r.Verdict = Pass
 	if len(r.Problems) > 0 {
@@ -136,6 +138,10 @@ func (r Report) print(out io.Writer) error {
 			}
 		}
 		row("%s\t%s\t%s\t%.3f s\t%.3f s\t%s", c.Name, c.Codec, c.Audio, c.ExpectedS, c.RecordedS, gaps)
+	}
+	row("\nSTORY\tRESULT\tSEEN")
+	for _, s := range r.Story.Steps {
+		row("%s\t%s\t%s", s.Step, s.Result, s.Detail)
 	}
 	row("\nlive\tfirst frame p95 %.0f ms over %d joins", r.Live.FirstFrameMSP95, r.Live.Joins)
 	row("archive\tstart %.0f ms, seek p95 %.0f ms over %d seeks, skew %.0f ms", r.Archive.StartMS, r.Archive.SeekMSP95, r.Archive.Seeks, r.Archive.SkewMS)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lieciba"
+	"lieciba/cmd/lieciba/citizenshipsim"
 	"lieciba/onvif/virtualcam"
 )
 
@@ -96,31 +97,29 @@ func (j *job) adopt(ctx context.Context) error {
 	return nil
 }
 
-// push sends the exam sessions as the citizenship system does, one a room, and
-// returns the one of the first room.
-func (j *job) push(ctx context.Context, length time.Duration) error {
-	now := time.Now().In(lieciba.Riga)
-	start := now.Add(j.margins.Before).Truncate(time.Second).Add(2 * time.Second)
+// push has the citizenship system send the exam sessions, one a room; their
+// window opens after the lead.
+func (j *job) push(ctx context.Context, length, lead time.Duration) error {
+	start := time.Now().In(lieciba.Riga).Add(lead + j.margins.Before).Truncate(time.Second).Add(2 * time.Second)
 	end := start.Add(length)
 	// Sound is kept while candidates speak, and not while they read.
 	speaking := start.Add(min(length/8, 8*time.Second)).Truncate(time.Second)
 	j.sessions = j.sessions[:0]
 	for _, r := range rooms {
-		id := fmt.Sprintf("%s-%s", start.Format("2006-01-02T1504.05"), r.code)
-		doc := lieciba.SessionDocument{SourceVersion: 1, Room: r.code, Seats: 12,
-			StartsAt: start.Format(time.RFC3339), EndsAt: end.Format(time.RFC3339),
-			Parts: []lieciba.PartDocument{
-				{Kind: lieciba.PartReading, StartsAt: start.Format(time.RFC3339), EndsAt: speaking.Format(time.RFC3339)},
-				{Kind: lieciba.PartSpeaking, StartsAt: speaking.Format(time.RFC3339), EndsAt: end.Format(time.RFC3339)},
-			}}
+		x := citizenshipsim.Session{ExternalID: fmt.Sprintf("%s-%s", start.Format("2006-01-02T1504.05"), r.code), Version: 1, Room: r.code,
+			StartsAt: start, EndsAt: end, Seats: 12, Parts: []citizenshipsim.Part{
+				{Kind: lieciba.PartReading, StartsAt: start, EndsAt: speaking}, {Kind: lieciba.PartSpeaking, StartsAt: speaking, EndsAt: end}}}
+		if err := j.sim.Push(ctx, x); err != nil {
+			return err
+		}
 		var s struct {
 			ID lieciba.SessionID `json:"id"`
 		}
-		if err := j.as(ctx, lieciba.RoleCitizenship, http.MethodPut, "/v1/exam-sessions/"+id, doc, &s); err != nil {
+		if err := j.get(ctx, lieciba.RoleCitizenship, "/v1/exam-sessions/"+x.ExternalID, &s); err != nil {
 			return err
 		}
 		j.sessions = append(j.sessions, s.ID)
-		j.say("the citizenship system pushed session %s, %s to %s", id, start.Format("15:04:05"), end.Format("15:04:05"))
+		j.say("the citizenship system pushed session %s, %s to %s", x.ExternalID, start.Format("15:04:05"), end.Format("15:04:05"))
 	}
 	return nil
 }
