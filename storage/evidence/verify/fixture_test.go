@@ -145,6 +145,7 @@ type exam struct {
 	session lieciba.ExamSession
 	site    lieciba.Site
 	room    lieciba.Room
+	cameras []lieciba.CameraID
 }
 
 // hold makes a session of cameras with so many segments each; gapAt, if not
@@ -170,6 +171,7 @@ func (h *house) hold(external string, cameras, segments, gapAt int) exam {
 		}
 		seals = append(seals, h.record(&x, n, segments, last))
 	}
+	h.live(x)
 	for _, seal := range seals {
 		seal()
 	}
@@ -192,6 +194,7 @@ func (h *house) record(x *exam, n, segments, gapAt int) (seal func()) {
 	cam := lieciba.Camera{ID: lieciba.NewID[lieciba.CameraID](start), SiteID: x.site.ID, Name: fmt.Sprintf("kamera-%d", n+1), Maker: "M", Model: "X", Serial: fmt.Sprint(n), State: lieciba.CameraEnrolled, CreatedAt: start}
 	cam.Address = "10.0.0.1:80/" + string(cam.ID)
 	require.NoError(t, h.catalog.PutCamera(h.ctx, cam))
+	x.cameras = append(x.cameras, cam.ID)
 	window := lieciba.Interval{From: x.session.StartsAt, To: x.session.EndsAt}
 	if segments == 0 { // cancelled before it began
 		window.To = window.From
@@ -344,6 +347,7 @@ func segmentName(s evidence.SegmentDetail) string {
 func (h *house) pack(x exam, cameras ...lieciba.CameraID) parcel {
 	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](start), SessionID: x.session.ID, CameraIDs: cameras, Purpose: "apstrīdēšana A-17", RecipientName: "Apelācijas komisija",
 		From: start.Add(time.Second), To: start.Add(3 * time.Second), RequestedBy: "I. Izskatītāja", RequestedByID: "u1", RequestedAt: h.now(), NodeID: h.node, State: lieciba.ExportRequested}
+	e = h.allow(e)
 	require.NoError(h.t, h.catalog.PutExport(h.ctx, e))
 	e, err := h.builder.Build(h.ctx, e, nil)
 	require.NoError(h.t, err)

@@ -125,7 +125,10 @@ func (s *scene) editManifest(t testing.TB, r *rand.Rand, hashes bool) crime {
 	} else {
 		p.set(evidence.ManifestName, evidence.Encode(p.manifest))
 	}
-	return crime{what: e.path, bytes: p.zip(t)}
+	c := crime{what: e.path, bytes: p.zip(t)}
+	// A format of ours that is newer, and no leaf that says otherwise: that is for a newer program to judge.
+	c.foreign = hashes && p.manifest.Format != evidence.PackageFormat && strings.HasPrefix(p.manifest.Format, "lieciba-package/v")
+	return c
 }
 
 // finish puts the edited manifest in: alone, with every hash that needs no key,
@@ -167,6 +170,7 @@ func (p *parcel) resignWith(t testing.TB, s *scene, arrange func([]lieciba.Leaf)
 		leaves = append(leaves, evidence.NewLeaf(lieciba.LeafSeal, string(x.ID), at,
 			evidence.SealDetail{RecordingID: x.ID, SessionID: x.Session.ID, Manifest: sum(evidence.Encode(x))}))
 	}
+	leaves = append(leaves, examLeaves(m)...)
 	leaves = append(leaves, evidence.NewLeaf(lieciba.LeafExport, string(m.ExportID), at,
 		evidence.ExportDetail{ID: m.ExportID, SessionID: m.Session.ID, Manifest: sum(evidence.Encode(m))}))
 	leaves = arrange(leaves)

@@ -175,6 +175,11 @@ func (p *parcel) detailOf(l evidence.LeafProof, manifest []byte) string {
 			}
 		}
 	}
+	for _, x := range examLeaves(m) {
+		if l.Kind == x.Kind && l.Subject == x.Subject {
+			return string(x.Detail)
+		}
+	}
 	return l.Detail
 }
 

@@ -75,7 +75,7 @@ type mutator struct {
 	commit func(t testing.TB, r *rand.Rand, s *scene) crime
 }
 
-var mutators = slices.Concat(rawMutators, segmentMutators, manifestMutators, proofMutators)
+var mutators = slices.Concat(rawMutators, segmentMutators, manifestMutators, examMutators, proofMutators)
 
 // mutations is how many packages are judged.
 const mutations = 10_500
