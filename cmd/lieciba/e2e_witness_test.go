@@ -302,11 +302,14 @@ func cutTail(h *house, lost segmentRow, export lieciba.ExportID) (size int64) {
 	return size
 }
 
-// unwrite takes the audit entries of the seal and of the package out, with their leaves.
+// unwrite takes the request of the package out, and the audit entries of the seal,
+// of the package and of its request, with their leaves.
 func unwrite(exec func(q string, args ...any), export string) {
-	const those = `(SELECT id FROM audit WHERE act = 'seal_recording' OR object = ?)`
+	const those = `(SELECT id FROM audit WHERE act = 'seal_recording' OR object = ?1
+		OR object IN (SELECT 'request:' || id FROM requests WHERE used_for = ?1))`
 	exec(`DELETE FROM leaves WHERE kind = 'audit' AND subject IN `+those, "export:"+export)
 	exec(`DELETE FROM audit WHERE id IN `+those, "export:"+export)
+	exec(`DELETE FROM requests WHERE used_for = ?`, "export:"+export)
 }
 
 // withoutTriggers drops every trigger and returns what makes them again.
