@@ -9,6 +9,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"slices"
 	"strings"
 
@@ -34,11 +35,15 @@ type view struct {
 
 	Session, Source, Place, Day, Planned, Site, Room, Seats, Parts, Events string
 
-	Cameras  []camera
+	Cameras       []camera
+	Ready         string
+	IncidentCount string
+	Incidents     []incident
+
 	GapCount string
 	Gaps     []gap
 
-	Requester, Recipient, Purpose, Created, Tool, Export, Log, Format string
+	Requester, Recipient, Purpose, Approved, Created, Tool, Export, Log, Format string
 
 	Holds       []string
 	Fingerprint [][]string // of each log key, in groups of four
@@ -84,9 +89,9 @@ func (w *words) view(lang string, m evidence.Manifest, keys evidence.Keys) view 
 		Place: named(s.SiteName, s.Site) + ", " + named(s.RoomName, s.Room),
 		Day:   riga(s.StartsAt).Format(dayLayout), Planned: w.planned(s),
 		Site: named(s.SiteName, s.Site), Room: named(s.RoomName, s.Room), Seats: w.count(s.Seats, w.seats),
-		Parts: w.partList(s), Events: w.eventList(m.Events),
+		Parts: w.partList(s, m.PartEvents), Ready: w.readiness(m), Incidents: w.incidents(m.Incidents), Events: w.eventList(m.Events),
 		Requester: cmp.Or(m.Requester, w.notAsked), Recipient: cmp.Or(m.Recipient, w.notAsked), Purpose: cmp.Or(m.Purpose, w.notAsked),
-		Created: stamp(m.CreatedAt), Tool: m.Tool, Export: string(m.ExportID), Log: m.Log, Format: m.Format,
+		Approved: w.approval(m.Approval), Created: stamp(m.CreatedAt), Tool: m.Tool, Export: string(m.ExportID), Log: m.Log, Format: m.Format,
 		Holds: w.contents(m),
 	}
 	for _, r := range m.Recordings {
@@ -95,6 +100,9 @@ func (w *words) view(lang string, m evidence.Manifest, keys evidence.Keys) view 
 			v.Gaps = append(v.Gaps, gap{r.Camera.Name, span(riga(g.From), riga(g.To), clock), utc(g.From, g.To),
 				w.length(g.To.Sub(g.From.Time).Microseconds()), cmp.Or(w.causes[g.Cause], string(g.Cause))})
 		}
+	}
+	if n := len(v.Incidents); n > 0 {
+		v.IncidentCount = w.count(n, w.exam.incidents)
 	}
 	if n := len(v.Gaps); n > 0 {
 		v.GapCount = w.count(n, w.gaps)
@@ -111,14 +119,20 @@ func (w *words) planned(s evidence.SessionManifest) string {
 	return span(riga(s.StartsAt), riga(s.EndsAt), short) + " (UTC" + riga(s.StartsAt).Format("-07:00") + ")"
 }
 
-func (w *words) partList(s evidence.SessionManifest) string {
+// partList is each part as it was planned and as it really was.
+func (w *words) partList(s evidence.SessionManifest, events []evidence.PartDetail) string {
 	var list []string
+	really := partsOf(events)
 	for _, p := range s.Parts {
 		text := cmp.Or(w.parts[p.Kind], string(p.Kind)) + "\u00a0" + short(riga(p.StartsAt)) + "\u2060–\u2060" + short(riga(p.EndsAt))
 		if p.Sound {
 			text += " (" + w.sound + ")"
 		}
-		list = append(list, text)
+		list = append(list, text+w.really(really[p.ID]))
+		delete(really, p.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(really)) { // planned no more
+		list = append(list, w.exam.other+w.really(really[id]))
 	}
 	return strings.Join(list, " · ")
 }

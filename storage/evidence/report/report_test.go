@@ -45,6 +45,7 @@ func usual() (evidence.Manifest, evidence.Keys) {
 	}
 	gap(1, 31*time.Minute+4*time.Second+480*time.Millisecond, 3214*time.Millisecond, lieciba.CauseNetworkLoss)
 	gap(3, 100*time.Minute, 12*time.Minute, lieciba.CauseCameraOffline)
+	lived(&m)
 	return m, evidence.Keys{Log: []string{"lieciba.riga.example+11223344+AZZZ"}, Witnesses: []string{"pmlp.example+55667788+BAAA"}}
 }
 
@@ -127,6 +128,8 @@ func TestHostileStrings(t *testing.T) {
 			c := &m.Recordings[1]
 			c.Camera.Name, c.Camera.Maker, c.Camera.Model, c.Camera.Serial, c.Gaps[0].Cause = e, e, e, e, lieciba.GapCause(e)
 			keys.Witnesses[0] = e
+			m.Incidents[2].Step, m.Incidents[3].Kind, m.Approval.ApprovedBy = lieciba.IncidentStep(e), lieciba.IncidentKind(e), e
+			m.Readiness[4].Reason, m.Readiness[5].By, m.Readiness[5].Reason = e, e, e
 			page := report.Render(lang, m, keys)
 			require.Equal(t, plain, tag.FindAllString(string(page), -1), "the same tags with %q", e)
 			require.Contains(t, html.UnescapeString(string(page)), e)

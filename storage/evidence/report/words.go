@@ -11,6 +11,7 @@ type words struct {
 	PackageHead, Requester, Recipient, Purpose, Created, Tool, Holds  string
 	VerifyHead, Verify1, Verify2, Verify3, Verify4, NoKey, Witness    string
 	PackageWord, Export, Log, Format                                  string
+	IncidentsHead, Seat, What, State, Ready, Approved                 string
 
 	decimal  string // separator
 	seats    forms
@@ -27,6 +28,8 @@ type words struct {
 	causes   map[lieciba.GapCause]string
 	quality  map[lieciba.ClockQuality]string
 	events   map[lieciba.EventKind]string
+
+	exam examWords
 }
 
 var latvian = words{
@@ -46,6 +49,8 @@ var latvian = words{
 	Verify4:    "Failu kontrolsummas (SHA-256) ir manifest.json, tās var salīdzināt ar jebkuru citu programmu (kā, sacīts README.txt). Pierādījums ir tikai mapes segments/ faili: baiti, kādi tie tika ierakstīti. Mape viewing/ un šis pārskats ir atvasinājumi ērtībai.",
 	NoKey:      "atslēga nav norādīta", Witness: "Līdzparakstītāji",
 	PackageWord: "PAKOTNE", Export: "Izsniegums", Log: "žurnāls", Format: "formāts",
+	IncidentsHead: "Incidenti eksāmenā", Seat: "Sēdvieta", What: "Kas noticis", State: "Stāvoklis", Ready: "Gatavība", Approved: "Atļāva",
+	exam:    latvianExam,
 	decimal: ",",
 	seats:   forms{"sēdvietu", "sēdvieta", "sēdvietas"}, gaps: forms{"pārrāvumu", "pārrāvums", "pārrāvumi"},
 	segments: forms{"segmentu", "segments", "segmenti"},
@@ -92,6 +97,8 @@ var english = words{
 	Verify4:    "The SHA-256 of each file is in manifest.json and can be compared with any other program (README.txt says how). Evidence are the files of the folder segments/ only: the bytes as they were recorded. The folder viewing/ and this report are derivatives for convenience.",
 	NoKey:      "no key is stated", Witness: "Witnesses",
 	PackageWord: "PACKAGE", Export: "Export", Log: "log", Format: "format",
+	IncidentsHead: "Incidents of the exam", Seat: "Seat", What: "What happened", State: "State", Ready: "Readiness", Approved: "Approved by",
+	exam:    englishExam,
 	decimal: ".",
 	seats:   forms{"seats", "seat", "seats"}, gaps: forms{"gaps", "gap", "gaps"},
 	segments: forms{"segments", "segment", "segments"},
