@@ -8,17 +8,10 @@ import (
 	"lieciba"
 )
 
-// requireFresh refuses who has not proven within lieciba.FreshFor to be there, by
-// a method that counts for approvals: CodeNotFresh. Machines never do.
-func (c *call) requireFresh() error { return c.fresh(c.server.cfg.ApproveWith...) }
-
-// requireRecent is requireFresh by any method, for changes of one's own account.
+// requireRecent refuses who has not proven within lieciba.FreshFor to be there, by
+// any method: CodeNotFresh. For changes of one's own account; machines never do.
 func (c *call) requireRecent() error {
-	return c.fresh(lieciba.SignInPassword, lieciba.SignInOIDC, lieciba.SignInPasskey)
-}
-
-func (c *call) fresh(by ...lieciba.SignInMethod) error {
-	if c.signIn == nil || !c.signIn.Fresh(c.now, lieciba.FreshFor, by...) {
+	if c.signIn == nil || !c.signIn.Fresh(c.now, lieciba.FreshFor, lieciba.SignInPassword, lieciba.SignInOIDC, lieciba.SignInPasskey) {
 		return lieciba.Errorf(lieciba.CodeNotFresh, "prove again that it is you")
 	}
 	return nil
