@@ -1,18 +1,49 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { expect, type Page, test } from "@playwright/test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { type APIRequestContext, expect, type Page, request, test } from "@playwright/test";
 import { type Ready, startDemo } from "./demo";
 
 // A demo site of its own, whose first sessions are over and sealed soon.
 let site: Ready;
 let stop: () => Promise<void>;
+// Another person, who decides.
+let approver: APIRequestContext;
 test.beforeAll(async () => {
   const demo = await startDemo(["--duration", "20s"]);
   site = JSON.parse(readFileSync(demo.file, "utf8")) as Ready;
   stop = demo.stop;
+  approver = await enterApprover(dirname(demo.file));
 });
-test.afterAll(() => stop());
+test.afterAll(async () => {
+  await approver.dispose();
+  await stop();
+});
+
+const binary = resolve(import.meta.dirname, "../../../bin/lieciba");
+
+/** Adds an approver to the site in dir, as an operator does, and signs them in. */
+async function enterApprover(dir: string): Promise<APIRequestContext> {
+  const account = { login: "vera", password: "trīs baltas kazas" };
+  const config = join(dir, "approver.yaml");
+  writeFileSync(config, `data: ${join(dir, "data")}\n`);
+  execFileSync(binary, ["user", "add", account.login, "--role", "approver", "--keep", "-c", config], {
+    input: `${account.password}\n`,
+  });
+  const api = await request.newContext({ baseURL: site.url });
+  expect((await api.post("/v1/sign-in", { data: account })).status()).toBe(200);
+  return api;
+}
+
+/** Approves the one request of a kind that waits, exactly as it was read. */
+async function approve(kind: string) {
+  const waiting = await approver.get(`/v1/requests?state=requested&kind=${kind}`);
+  const { items } = (await waiting.json()) as { items: { id: string; digest: string }[] };
+  expect(items).toHaveLength(1);
+  const r = items[0]!;
+  const said = await approver.post(`/v1/requests/${r.id}/approval`, { data: { digest: r.digest } });
+  expect(said.status()).toBe(200);
+}
 
 async function signIn(page: Page) {
   await page.goto(site.url);
@@ -22,9 +53,9 @@ async function signIn(page: Page) {
   await expect(page.getByRole("link", { name: "Tiešraide" })).toBeVisible();
 }
 
-const binary = resolve(import.meta.dirname, "../../../bin/lieciba");
-
-test("a package of a sealed session leaves the house and proves itself", async ({ page }, info) => {
+test("a package of a sealed session, asked for and approved, leaves the house and proves itself", async ({
+  page,
+}, info) => {
   await signIn(page);
   await page.goto(`${site.url}/sessions/${site.session}`);
   const statement = page.getByRole("region", { name: "Pārklājuma izziņa" });
@@ -33,8 +64,14 @@ test("a package of a sealed session leaves the house and proves itself", async (
   const packages = page.getByRole("region", { name: "Pierādījumu pakotnes" });
   await packages.getByRole("button", { name: "Pieprasīt pakotni" }).click();
   await packages.getByLabel("Mērķis").fill("Apstrīdēšanas A-17 izskatīšana");
+  await packages.getByLabel("Veids").selectOption({ label: "apstrīdēšanas komisija" });
   await packages.getByLabel("Saņēmējs", { exact: true }).fill("Apstrīdēšanas komisija");
   await packages.getByRole("button", { name: "Pieprasīt pakotni" }).click();
+  await expect(packages.getByText("Pieprasījums gaida apstiprinātāju līdz")).toBeVisible();
+  await expect(packages.getByRole("button", { name: "Izmantot" })).toHaveCount(0);
+  await approve("export");
+  await expect(packages.getByText("vera apstiprināja.")).toBeVisible();
+  await packages.getByRole("button", { name: "Izmantot" }).click();
   const download = page.waitForEvent("download", { timeout: 60_000 });
   await packages.getByRole("link", { name: /Saņemt pakotni/ }).click({ timeout: 60_000 });
   const path = info.outputPath("package.zip");
@@ -78,7 +115,16 @@ test("nothing is deleted before a policy was approved by somebody else", async (
   await policies.getByLabel("Tiesiskais pamats").fill("MK noteikumi Nr. 973");
   await policies.getByRole("button", { name: "Sagatavot noteikumu" }).click();
   await expect(policies.getByText("sagatavots", { exact: true })).toBeVisible();
-  await expect(policies.getByRole("button", { name: "Apstiprināt" })).toHaveCount(0);
+  await policies.getByRole("button", { name: "Lūgt apstiprināšanu" }).click();
+  await policies.getByLabel("Iemesls").fill("Tā noteica ministrija");
+  await policies.getByRole("button", { name: "Lūgt apstiprināšanu" }).click();
+  await expect(policies.getByText("Pieprasījums gaida apstiprinātāju līdz")).toBeVisible();
+  await expect(policies.getByRole("button", { name: "Izmantot" })).toHaveCount(0);
   const plan = page.getByRole("region", { name: "Kas, kad un kāpēc tiks dzēsts" });
   await expect(plan.locator("tbody tr").first()).toBeVisible({ timeout: 60_000 });
+
+  await approve("retention_policy");
+  await policies.getByRole("button", { name: "Izmantot" }).click();
+  await expect(policies.getByText("spēkā", { exact: true })).toBeVisible();
+  await expect(policies.getByText("Neviens noteikums nav apstiprināts")).toHaveCount(0);
 });

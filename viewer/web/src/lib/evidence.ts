@@ -108,6 +108,7 @@ export interface PlanRow {
   bytes: number;
   due: boolean;
   due_at: string | null;
+  started: boolean;
   reason: string;
   blocked_by: string;
   alarms: string[];

@@ -15,6 +15,9 @@ export interface Asked {
   recipient_kind: string;
   recipient: string;
   roles: string[];
+  hold_id: string | null;
+  policy_id: string | null;
+  recording_id: string | null;
 }
 export interface Summary {
   external_id: string;

@@ -2,6 +2,7 @@ import type { Deletion, Page, PlanRow } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { bytes, dateTime } from "../lib/time";
+import { AskOnce, useOpen } from "../parts/Asked";
 import { Holds } from "../parts/Holds";
 import { Policies } from "../parts/Policies";
 import { Refused } from "../parts/Refused";
@@ -21,6 +22,7 @@ export function Retention() {
 
 function Plan() {
   const plan = usePoll<Page<PlanRow>>("/retention/plan", 10_000);
+  const open = useOpen("early_deletion");
   const rows = plan.value?.items ?? [];
   return (
     <section class="panel" aria-label={say("plan")}>
@@ -56,6 +58,15 @@ function Plan() {
                       ▲ {a}
                     </div>
                   ))}
+                  {!r.due && !r.started && (
+                    <AskOnce
+                      kind="early_deletion"
+                      about={{ recording_id: r.recording_id }}
+                      text={say("ask_early_deletion")}
+                      open={open}
+                      same={(x) => x.asked.recording_id === r.recording_id}
+                    />
+                  )}
                 </td>
               </tr>
             ))}

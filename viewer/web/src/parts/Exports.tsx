@@ -3,12 +3,15 @@ import type { Export, Page } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { bytes, dateTime } from "../lib/time";
+import { Asked, useOpen } from "./Asked";
 import { AskForm } from "./AskForm";
+import { Choice } from "./Choice";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
 
-/** Asks for an evidence package of a session and follows it until it can be fetched. */
+/** Asks for an evidence package of a session, which another person approves, and follows it until it can be fetched. */
 export function Exports({ session, sealed }: { session: string; sealed: boolean }) {
+  const asked = useOpen("export");
   const list = usePoll<Page<Export>>(may("export") ? `/exports?session=${session}` : null, 2000);
   if (!may("export")) return null;
   return (
@@ -18,6 +21,17 @@ export function Exports({ session, sealed }: { session: string; sealed: boolean 
       {list.value?.items.map((e) => (
         <One key={e.id} e={e} />
       ))}
+      {asked.error && <Refused why={asked.error} />}
+      {asked.requests
+        .filter((r) => r.asked.session_id === session)
+        .map((r) => (
+          <div class="line" key={r.id}>
+            <span>
+              {r.asked.recipient_name} · {r.reason}
+            </span>
+            <Asked r={r} />
+          </div>
+        ))}
       {sealed ? <Ask session={session} /> : <p class="quiet">{say("export_when_sealed")}</p>}
     </section>
   );
@@ -49,10 +63,15 @@ function One({ e }: { e: Export }) {
   );
 }
 
+const recipients = ["appeal_board", "court", "police", "data_subject", "other"];
+
 function Ask({ session }: { session: string }) {
+  const body = (f: FormData) => ({ kind: "export", session_id: session, ...Object.fromEntries(f) });
+  const kinds = recipients.map((code) => ({ code, text: sayCode("recipient", code) }));
   return (
-    <AskForm text={say("ask_package")} path={`/exam-sessions/${session}/exports`} body={Object.fromEntries}>
-      <Field name="purpose" label={say("purpose")} required focus />
+    <AskForm text={say("ask_package")} path="/requests" body={body}>
+      <Field name="reason" label={say("purpose")} required focus />
+      <Choice name="recipient_kind" label={say("kind")} value="appeal_board" options={kinds} />
       <Field name="recipient_name" label={say("recipient")} required />
       <Field name="recipient" label={say("recipient_key")} placeholder="age1…" />
     </AskForm>

@@ -3,7 +3,7 @@ import type { Hold, Page } from "../lib/evidence";
 import { codesOf, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { dateTime } from "../lib/time";
-import { Acting } from "./Acting";
+import { AskOnce, type Open, useOpen } from "./Asked";
 import { AskForm } from "./AskForm";
 import { Choice } from "./Choice";
 import { Field } from "./Field";
@@ -12,6 +12,7 @@ import { Refused } from "./Refused";
 /** The active holds of all sessions, or of one: there they can be placed too. */
 export function Holds({ session }: { session?: string }) {
   const holds = usePoll<Page<Hold>>(session ? `/holds?session=${session}` : "/holds", 5000);
+  const open = useOpen("hold_release");
   const active = holds.value?.items.filter((h) => h.active) ?? [];
   if (!may("read_retention")) return null;
   return (
@@ -20,14 +21,14 @@ export function Holds({ session }: { session?: string }) {
       {holds.error && <Refused why={holds.error} />}
       {holds.value && active.length === 0 && <p class="quiet">{say("no_holds")}</p>}
       {active.map((h) => (
-        <One key={h.id} h={h} link={!session} />
+        <One key={h.id} h={h} link={!session} open={open} />
       ))}
       {session && may("place_hold") && <Place session={session} />}
     </section>
   );
 }
 
-function One({ h, link }: { h: Hold; link: boolean }) {
+function One({ h, link, open }: { h: Hold; link: boolean; open: Open }) {
   return (
     <div class="line">
       {link && <a href={`/sessions/${h.session_id}`}>{say("session")}</a>}
@@ -38,14 +39,13 @@ function One({ h, link }: { h: Hold; link: boolean }) {
       {h.release_due && (
         <span class="quiet">{say("release_due", { time: dateTime(new Date(h.release_due)) })}</span>
       )}
-      {h.release_asked_by ? (
-        <>
-          <span class="attention">{say("release_asked", { who: h.release_asked_by })}</span>
-          {may("release_hold") && <Acting path={`/holds/${h.id}/release`} text={say("release")} sure />}
-        </>
-      ) : (
-        may("place_hold") && <Acting path={`/holds/${h.id}/release-request`} text={say("ask_release")} />
-      )}
+      <AskOnce
+        kind="hold_release"
+        about={{ hold_id: h.id }}
+        text={say("ask_release")}
+        open={open}
+        same={(r) => r.asked.hold_id === h.id}
+      />
     </div>
   );
 }

@@ -1,8 +1,8 @@
-import { may, me } from "../lib/api";
+import { may } from "../lib/api";
 import type { Page, Period, Policy } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { Acting } from "./Acting";
+import { AskOnce, useOpen } from "./Asked";
 import { AskForm } from "./AskForm";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
@@ -15,6 +15,7 @@ const period = (p: Period) =>
 /** The versions of the retention policies: who wrote them, who approved them, what holds now. */
 export function Policies() {
   const list = usePoll<Page<Policy>>("/retention/policies", 5000);
+  const open = useOpen("retention_policy");
   const policies = list.value?.items ?? [];
   return (
     <section class="panel" aria-label={say("policies")}>
@@ -37,8 +38,14 @@ export function Policies() {
             {p.purpose} · {p.legal_basis} · {p.drafted_by}
             {p.approved_by && ` → ${p.approved_by}`}
           </span>
-          {p.state === "draft" && may("approve_policy") && p.drafted_by_id !== me.value?.id && (
-            <Acting path={`/retention/policies/${p.id}/approval`} text={say("approve")} sure />
+          {p.state === "draft" && (
+            <AskOnce
+              kind="retention_policy"
+              about={{ policy_id: p.id }}
+              text={say("ask_approval")}
+              open={open}
+              same={(r) => r.asked.policy_id === p.id}
+            />
           )}
         </div>
       ))}
