@@ -12,7 +12,7 @@ const (
 	AlarmVolume      AlarmKind = "volume" // far more than one's own baseline
 	AlarmRefusals    AlarmKind = "repeated_refusals"
 	AlarmUncollected AlarmKind = "export_not_collected"
-	AlarmBreakGlass  AlarmKind = "break_glass" // a local account signed in though a provider is set up
+	AlarmBreakGlass  AlarmKind = "break_glass" // a local account signed in though a provider is set up, or the key was changed by one person
 	AlarmManyWrong   AlarmKind = "wrong_passwords"
 )
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage"
 	"lieciba/storage/evidence"
 	"lieciba/storage/sequencer"
 	"lieciba/storage/sqlite"
@@ -69,13 +70,19 @@ func TestKeyCommands(t *testing.T) {
 	}
 	require.Equal(t, "key:         "+first.VerifierKey()+"\nfingerprint: "+evidence.FingerprintGroups(first.Fingerprint())+"\n", show())
 
-	code, _, _ = command(t, nil, "", "key", "rotate", "-c", l.config)
-	require.Equal(t, 2, code, "without a reason")
-	code, _, errs = command(t, nil, "", "key", "rotate", "--reason", "150685-11111 left", "-c", l.config)
-	require.Equal(t, 1, code)
-	require.Contains(t, errs, "reason: holds what looks like a personal code")
+	for _, c := range []struct {
+		args  []string
+		field string
+	}{{nil, "request: two people change"}, {[]string{"--reason", "the operator left"}, "request: two people change"},
+		{[]string{"--request", "1"}, "request: "}, {[]string{"--request", lieciba.NewID[string](time.Now()), "--reason", "x"}, "reason: is the request's"},
+		{[]string{"--break-glass"}, "reason: "}, {[]string{"--break-glass", "--reason", "150685-11111 left"}, "reason: holds what looks like a personal code"},
+		{[]string{"--break-glass", "--reason", "x", "--request", lieciba.NewID[string](time.Now())}, "break-glass: "}} {
+		code, _, errs = command(t, nil, "", append([]string{"key", "rotate", "-c", l.config}, c.args...)...)
+		require.Equal(t, 1, code, c.args)
+		require.Contains(t, errs, c.field, c.args)
+	}
 	require.NoFileExists(t, sequencer.NextKeyFile(filepath.Join(l.dir, "log.key")))
-	code, out, errs = command(t, nil, "", "key", "rotate", "--reason", "the operator left", "-c", l.config)
+	code, out, errs = command(t, nil, "", "key", "rotate", "--break-glass", "--reason", "the operator left", "-c", l.config)
 	require.Zero(t, code, errs)
 	require.Equal(t, show(), out)
 	require.NotContains(t, out, first.VerifierKey())
@@ -91,7 +98,16 @@ func TestKeyCommands(t *testing.T) {
 	secret := strings.SplitN(strings.TrimSpace(string(file)), "+", 5)[4]
 	require.NotContains(t, out+errs+show(), secret)
 	_, help, _ := command(t, nil, "", "key", "rotate", "--help")
-	require.Contains(t, strings.Join(strings.Fields(help), " "), "the approval by a second person")
+	require.Contains(t, strings.Join(strings.Fields(help), " "), "another approves")
+
+	entries, err := l.catalog.ListAudit(t.Context(), storage.AuditFilter{Act: "break_glass"})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Contains(t, entries[0].Detail, "without a second person: the operator left")
+	alarms, err := l.catalog.ListAlarms(t.Context(), storage.AlarmFilter{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, alarms, 1)
+	require.Equal(t, []any{lieciba.AlarmBreakGlass, entries[0].Object}, []any{alarms[0].Kind, alarms[0].Key})
 }
 
 // TestHelpListsEveryRole: what a token or an account may have is in its help.

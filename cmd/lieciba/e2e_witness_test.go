@@ -369,7 +369,10 @@ func TestTheLogKeyIsRotatedBesideTheServer(t *testing.T) {
 	h.sealed(id, 1)
 	_, before := h.takeOut(id)
 
-	code, out, errs := command(t, nil, "", "key", "rotate", "--reason", "the yearly change", "-c", h.config)
+	var r struct{ ID, Digest string }
+	h.must(h.admin, http.MethodPost, "/v1/requests", map[string]any{"kind": "key_rotation", "reason": "the yearly change"}, &r)
+	h.must(h.approver, http.MethodPost, "/v1/requests/"+r.ID+"/approval", map[string]any{"digest": r.Digest}, nil)
+	code, out, errs := command(t, nil, "", "key", "rotate", "--request", r.ID, "-c", h.config)
 	require.Zero(t, code, errs)
 	fresh := h.logKey()
 	require.Contains(t, out, fresh)

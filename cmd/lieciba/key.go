@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"lieciba"
 	"lieciba/cmd/lieciba/server"
 	"lieciba/storage"
 	"lieciba/storage/evidence"
@@ -36,37 +35,4 @@ func (c keyShowCmd) Run(env environment) error {
 func printKey(env environment, k *evidence.Key) error {
 	_, err := fmt.Fprintf(env.stdout, "key:         %s\nfingerprint: %s\n", k.VerifierKey(), evidence.FingerprintGroups(k.Fingerprint()))
 	return err
-}
-
-type keyRotateCmd struct {
-	configFlag
-	Reason string `required:"" help:"Why the key is changed; it stands in the log."`
-}
-
-// Help is shown below the flags.
-func (keyRotateCmd) Help() string {
-	return "Run it on the machine that holds the key file; a running server there goes on with the new key by itself, " +
-		"other machines need the new file. The old key is kept beside it as KEY.retired-HASH: move it to where nobody signs with it. " +
-		"One person at the shell is enough for now: the approval by a second person comes with grants and approvals."
-}
-
-// Run changes the key beside a running server.
-func (c keyRotateCmd) Run(env environment) error {
-	cfg, err := c.load(env)
-	if err != nil {
-		return err
-	}
-	path := server.KeyFile(cfg)
-	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
-		log, ok := cat.(sequencer.Catalog)
-		if !ok {
-			return lieciba.Errorf(lieciba.CodeInternal, "the catalogue keeps no hash log")
-		}
-		s := sequencer.New(sequencer.Config{Catalog: log, KeyFile: path, Who: "shell", WhoID: "shell"})
-		k, err := sequencer.RotateKeyFile(env.ctx, s, c.Reason)
-		if err != nil {
-			return err
-		}
-		return printKey(env, k)
-	})
 }
