@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { may, type Recording, type Session, type Timeline as Data } from "../lib/api";
 import type { Page } from "../lib/evidence";
@@ -82,35 +83,37 @@ function cameraNames(data: Data): { id: string; name: string }[] {
   return [...names].map(([id, name]) => ({ id, name }));
 }
 
-/** I and O mark where a range begins and ends, at the time that the timeline stands on. */
-function useRange(data: Data, at: number) {
-  const [range, setRange] = useState<Range | null>(null);
+/** I and O mark where a range begins and ends, at the time that the timeline stands on: keys may come faster than it is drawn. */
+function useRange(data: Data, at: () => number) {
+  const marked = useSignal<Range | null>(null);
   const whole = window(data);
-  const now = range ?? whole;
   useEffect(() => {
     const press = (e: KeyboardEvent) => {
       if (e.ctrlKey || e.metaKey || e.altKey || typing(e.target)) return;
-      if (e.key === "i") setRange({ from: at, to: at < now.to ? now.to : whole.to });
-      if (e.key === "o") setRange({ from: at > now.from ? now.from : whole.from, to: at });
+      const { from, to } = marked.value ?? whole;
+      const t = at();
+      if (e.key === "i") marked.value = { from: t, to: t < to ? to : whole.to };
+      if (e.key === "o") marked.value = { from: t > from ? from : whole.from, to: t };
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
   });
-  return { range: now, marked: range, clear: () => setRange(null) };
+  return { range: marked.value ?? whole, marked: marked.value, clear: () => (marked.value = null) };
 }
 
 const typing = (t: EventTarget | null) => t instanceof HTMLInputElement || t instanceof HTMLSelectElement;
 
 function NoGrant({ data, requests, problem }: { data: Data; requests: Request[]; problem: string }) {
   const whole = window(data);
-  const [at, setAt] = useState(Math.max(whole.from, startInAddress()));
-  const { range, marked, clear } = useRange(data, at);
+  const at = useSignal(Math.max(whole.from, startInAddress()));
+  const { range, marked, clear } = useRange(data, () => at.value);
   useEffect(() => {
     const press = (e: KeyboardEvent) => {
       const way = e.key === "ArrowRight" ? 1 : e.key === "ArrowLeft" ? -1 : 0;
       if (way === 0 || typing(e.target)) return;
       e.preventDefault();
-      setAt((t) => Math.min(whole.to, Math.max(whole.from, t + way * (e.shiftKey ? 60_000 : 5000))));
+      const t = at.value + way * (e.shiftKey ? 60_000 : 5000);
+      at.value = Math.min(whole.to, Math.max(whole.from, t));
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
@@ -123,7 +126,7 @@ function NoGrant({ data, requests, problem }: { data: Data; requests: Request[];
         <MyRequests requests={requests} />
         <AskGrant data={data} range={range} onWhole={clear} />
       </section>
-      <Timeline data={data} at={at} onSeek={setAt} range={marked} />
+      <Timeline data={data} at={at.value} onSeek={(t) => (at.value = t)} range={marked} />
       <footer class="quiet">{say("range_keys")}</footer>
     </>
   );
@@ -142,10 +145,13 @@ function opened(data: Data, g: Grant): Range & { cameras: { id: string; name: st
 function Playing({ session, data, grant }: Props & { grant: Grant }) {
   const [playback, setPlayback] = useState<Playback | null>(null);
   const open = opened(data, grant);
-  const names = open.cameras.map((c) => c.id).join(" ");
+  // A line for each camera of the session (viewer/PROTOCOL.md), also for those that stay shut.
+  const names = cameraNames(data)
+    .map((c) => c.id)
+    .join(" ");
   const start = Math.min(open.to, Math.max(open.from, startInAddress()));
   const at = playback?.at.value || start;
-  const { range, marked, clear } = useRange(data, at);
+  const { range, marked, clear } = useRange(data, () => playback?.at.value || start);
 
   useEffect(() => {
     const p = new Playback(session.id, names.split(" "), start, grant.id);
