@@ -22,6 +22,8 @@ type exportView struct {
 	Recipient      string              `json:"recipient"`
 	RequestedBy    string              `json:"requested_by"`
 	RequestedAt    stamp               `json:"requested_at"`
+	RequestID      *lieciba.RequestID  `json:"request_id"` // null: from before packages took two people
+	ApprovedBy     string              `json:"approved_by"`
 	NodeID         lieciba.NodeID      `json:"node_id"`
 	State          lieciba.ExportState `json:"state"`
 	DoneBytes      int64               `json:"done_bytes"`
@@ -46,7 +48,7 @@ func optionalHash(h [32]byte) *string {
 func viewExport(e lieciba.Export) exportView {
 	return exportView{ID: e.ID, SessionID: e.SessionID, CameraIDs: orEmpty(e.CameraIDs), From: optionalStamp(e.From), To: optionalStamp(e.To),
 		Purpose: e.Purpose, RecipientName: e.RecipientName, Recipient: e.Recipient, RequestedBy: e.RequestedBy,
-		RequestedAt: stamp(e.RequestedAt), NodeID: e.NodeID, State: e.State, DoneBytes: e.DoneBytes, TotalBytes: e.TotalBytes,
+		RequestedAt: stamp(e.RequestedAt), RequestID: optional(e.RequestID), ApprovedBy: e.ApprovedBy, NodeID: e.NodeID, State: e.State, DoneBytes: e.DoneBytes, TotalBytes: e.TotalBytes,
 		Size: e.Size, SHA256: optionalHash(e.SHA256), ManifestSHA256: optionalHash(e.Manifest),
 		SealedAt: optionalStamp(e.SealedAt), CollectedAt: optionalStamp(e.CollectedAt), Error: e.Error}
 }

@@ -66,7 +66,8 @@ func exportCase(w *world) kindCase {
 	x, rec := w.sealed(w.own)
 	return kindCase{body: packageBody(x, nil), effect: func(id string) {
 		e := w.as("reviewer", "GET", "/v1/exports/"+id, nil).want(200).json()
-		require.Equal(w.t, []any{"requested", "asker", string(x.ID), "appeal"}, []any{e["state"], e["requested_by"], e["session_id"], e["purpose"]})
+		require.Equal(w.t, []any{"requested", "asker", "berta", string(x.ID), "appeal"}, []any{e["state"], e["requested_by"], e["approved_by"], e["session_id"], e["purpose"]})
+		require.Equal(w.t, "export:"+id, w.as("security", "GET", "/v1/requests/"+e["request_id"].(string), nil).want(200).json()["used_for"])
 		require.Equal(w.t, 1, w.exports.pokes)
 	}, changed: func() { w.goes(rec) }}
 }

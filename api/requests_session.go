@@ -91,7 +91,7 @@ func (s *Server) checkIncident(ctx context.Context, session lieciba.SessionID, i
 	if _, err := lieciba.ParseID[lieciba.IncidentID]("incident_id", string(id)); err != nil {
 		return err
 	}
-	i, err := s.incidents().Incident(ctx, id)
+	i, err := s.cfg.Catalog.Incident(ctx, id)
 	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && i.SessionID != session {
 		return lieciba.Invalid("incident_id", "this session has no such incident")
 	}
