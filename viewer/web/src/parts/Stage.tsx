@@ -66,7 +66,6 @@ function Picture({ playback, camera, main, onMain }: PictureProps) {
       data-camera={camera.id}
       onClick={onMain}
       aria-pressed={main}
-      aria-label={camera.name}
     >
       <video ref={video} autoplay playsInline muted class={gap ? "dim" : ""} />
       {error && <span class="note">{error}</span>}
@@ -76,7 +75,7 @@ function Picture({ playback, camera, main, onMain }: PictureProps) {
         </span>
       )}
       <span class="label">
-        {camera.name} <time ref={label} class="figures" />
+        {camera.name} <time ref={label} class="figures" aria-hidden="true" />
       </span>
     </button>
   );
