@@ -15,7 +15,7 @@ type exportRequests struct {
 }
 
 func (exportRequests) fields() []string {
-	return []string{"session_id", "camera_ids", "from", "to", "appeal", "recipient_name", "recipient_kind", "recipient"}
+	return []string{"session_id", "camera_ids", "from", "to", "appeal", "incident_id", "recipient_name", "recipient_kind", "recipient"}
 }
 
 // recipientKinds are whom packages leave the house for.
@@ -40,6 +40,9 @@ func (k exportRequests) check(c *call, a *lieciba.Asked) (target, error) {
 		return t, err
 	}
 	if err := k.s.checkAppeal(c.ctx(), x.ID, a.Appeal, false); err != nil {
+		return t, err
+	}
+	if err := k.s.checkIncident(c.ctx(), x.ID, a.IncidentID); err != nil {
 		return t, err
 	}
 	return t, exportable(lieciba.Export{CameraIDs: a.CameraIDs, From: a.From, To: a.To}, recs)

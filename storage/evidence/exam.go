@@ -30,6 +30,12 @@ func DetailOfIncident(i lieciba.Incident) IncidentDetail {
 	return IncidentDetail{i.ID, i.SessionID, i.CameraID, At(i.At), i.Seat, i.Kind, i.Note, i.Follows, i.Step, i.By, i.ByID, At(i.RecordedAt)}
 }
 
+// Row is the row that the detail is of.
+func (d IncidentDetail) Row() lieciba.Incident {
+	return lieciba.Incident{ID: d.ID, SessionID: d.SessionID, CameraID: d.CameraID, At: d.At.Time, Seat: d.Seat, Kind: d.Kind, Note: d.Note,
+		Follows: d.Follows, Step: d.Step, By: d.By, ByID: d.ByID, RecordedAt: d.RecordedAt.Time}
+}
+
 // LeafOfIncident is the leaf of one row of an incident.
 func LeafOfIncident(i lieciba.Incident) lieciba.Leaf {
 	return NewLeaf(lieciba.LeafIncident, string(i.ID), i.RecordedAt, DetailOfIncident(i))

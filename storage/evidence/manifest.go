@@ -103,11 +103,12 @@ type Approval struct {
 	ApprovedBy string              `json:"approved_by"`
 	ApprovedAt Time                `json:"approved_at"`
 	Reason     string              `json:"reason"`
+	IncidentID lieciba.IncidentID  `json:"incident_id"` // whose clip was asked for; "" for none
 }
 
 // ApprovalOf is what a package says of the request that it came of.
 func ApprovalOf(r lieciba.Request) Approval {
-	return Approval{r.ID, r.Kind, r.Digest, r.AskedBy, r.DecidedBy, At(r.DecidedAt), r.Reason}
+	return Approval{r.ID, r.Kind, r.Digest, r.AskedBy, r.DecidedBy, At(r.DecidedAt), r.Reason, r.Asked.IncidentID}
 }
 
 // PartManifest is one exam part.
@@ -144,12 +145,14 @@ type EventManifest struct {
 	Appeal string            `json:"appeal"`
 }
 
-// ClipManifest is a range that was asked for, as a viewing copy.
+// ClipManifest is a range or an incident that was asked for, as a viewing copy.
 type ClipManifest struct {
 	CameraID lieciba.CameraID `json:"camera_id"`
 	From     Time             `json:"from"`
 	To       Time             `json:"to"`
 	File     string           `json:"file"`
+
+	IncidentID lieciba.IncidentID `json:"incident_id"` // its first row; "" for the range
 }
 
 // FileKind tells the native bytes from what was made of them.

@@ -131,14 +131,17 @@ func (x *building) prepare(ctx context.Context) error {
 func (x *building) estimate() int64 {
 	var entries []zipfile.Entry
 	var size int64
+	clips := x.clips()
 	for _, n := range x.natives {
 		entries = append(entries, zipfile.Entry{Name: n.name, Size: n.Size})
 		size += n.Size
-		if x.e.From.Before(n.To.Time) && n.From.Before(x.e.To) {
-			size += n.Size
+		for _, c := range clips {
+			if c.span.From.Before(n.To.Time) && n.From.Before(c.span.To) {
+				size += n.Size
+			}
 		}
 	}
-	small := int64(len(evidence.Encode(x.m))) + 4<<10*int64(len(x.natives)+len(x.m.Access)) + 1<<20
+	small := int64(len(evidence.Encode(x.m))) + 4<<10*int64(len(x.natives)+len(x.m.Access)+len(x.m.Incidents)+len(x.m.PartEvents)+len(x.m.Readiness)) + 1<<20
 	return zipfile.Size(entries) + size + size/100 + small
 }
 

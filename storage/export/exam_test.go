@@ -3,6 +3,8 @@ package export_test
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage/evidence"
 	"lieciba/storage/evidence/verify"
 	"lieciba/storage/export"
 )
@@ -125,3 +128,50 @@ func TestNothingLeavesOnAnotherApproval(t *testing.T) {
 type rowless struct{ export.Catalog }
 
 func (rowless) PutExport(context.Context, lieciba.Export) error { return nil }
+
+// TestClipOfAnIncident: what was asked for is cut around the incident as it was
+// last corrected; one that was retracted since has no clip, and its rows stay.
+func TestClipOfAnIncident(t *testing.T) {
+	h := filled(sqliteHouse(t, 1))
+	i, _, _ := h.late()
+	row := func(step lieciba.IncidentStep, at time.Time) {
+		n := i
+		n.ID, n.Follows, n.Step, n.At, n.RecordedAt = id[lieciba.IncidentID](), i.ID, step, at, i.RecordedAt.Add(time.Minute)
+		require.NoError(t, h.catalog.AddIncident(h.ctx, n))
+		i.RecordedAt = n.RecordedAt
+	}
+	build := func() (m evidence.Manifest, path string) {
+		e := h.request()
+		e.From, e.To = start, start.Add(time.Second)
+		r := asked(e)
+		r.Asked.IncidentID = i.ID
+		r.Digest = r.DigestOf()
+		e.RequestID, e.ApprovedBy = r.ID, r.DecidedBy
+		c := h.config()
+		c.Catalog = changed{rowless{h.catalog}, r, nil}
+		b := export.New(c)
+		e, err := b.Build(h.ctx, e, nil)
+		require.NoError(t, err)
+		h.requireVerdict(verify.CompleteWithGaps, b.Path(e), verify.Options{})
+		return manifest(t, b.Path(e)), b.Path(e)
+	}
+	row(lieciba.IncidentCorrected, start.Add(51*time.Second))
+	m, path := build()
+	require.Equal(t, i.ID, m.Approval.IncidentID)
+	require.Len(t, m.Clips, 2)
+	require.Equal(t, "viewing/clip-1.mp4", m.Clips[0].File)
+	require.Empty(t, m.Clips[0].IncidentID, "the range comes first")
+	c := m.Clips[1]
+	require.Equal(t, evidence.ClipManifest{CameraID: h.cameras[0].ID, From: evidence.At(start.Add(21 * time.Second)), To: evidence.At(start.Add(time.Minute)),
+		File: "viewing/clip-2.mp4", IncidentID: i.ID}, c, "30 s before; the window ends sooner than 60 s after")
+	file := filepath.Join(t.TempDir(), "clip.mp4")
+	require.NoError(t, os.WriteFile(file, entry(t, path, c.File), 0o600))
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-show_entries", "format=duration:format_tags=comment", "-of", "csv=p=0", file).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "starts 2026-05-22T10:00:21.123456Z; ends 2026-05-22T10:01:00.123456Z")
+
+	row(lieciba.IncidentRetracted, start.Add(51*time.Second))
+	m, _ = build()
+	require.Len(t, m.Clips, 1)
+	require.Len(t, m.Incidents, 3)
+}

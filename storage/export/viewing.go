@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"lieciba"
@@ -18,6 +19,8 @@ type view struct {
 	options viewing.Options
 	camera  lieciba.CameraID
 	clip    bool
+
+	incident lieciba.IncidentID // of a clip; "": the range that was asked for
 }
 
 // viewing writes the viewing copies and clips, from the native segments as they
@@ -30,7 +33,7 @@ func (x *building) viewing(ctx context.Context) error {
 	have := x.zip.Entries()[first:]
 	for i, v := range x.views {
 		if v.clip {
-			x.m.Clips = append(x.m.Clips, evidence.ClipManifest{CameraID: v.camera, From: evidence.At(v.options.From), To: evidence.At(v.options.To), File: v.name})
+			x.m.Clips = append(x.m.Clips, evidence.ClipManifest{CameraID: v.camera, From: evidence.At(v.options.From), To: evidence.At(v.options.To), File: v.name, IncidentID: v.incident})
 		}
 		if i < len(have) && have[i].Name == v.name {
 			continue
@@ -55,7 +58,8 @@ func (x *building) viewing(ctx context.Context) error {
 // planViews decides which files there will be: it reads the segments' heads.
 func (x *building) planViews() error {
 	x.views, x.m.Clips = nil, []evidence.ClipManifest{}
-	var clips []view
+	asked := x.clips()
+	clips := make([][]view, len(asked))
 	next := 0
 	for _, r := range x.m.Recordings {
 		sources := make([]viewing.Source, len(r.Segments))
@@ -73,17 +77,53 @@ func (x *building) planViews() error {
 			segments := r.Segments[at : at+len(group)]
 			at += len(group)
 			x.views = append(x.views, x.view(r, group, span, fmt.Sprintf("viewing/%s%s.mp4", r.Camera.ID, suffix(i)), false))
-			if asked := (lieciba.Interval{From: x.e.From, To: x.e.To}).Clip(span); !x.e.From.IsZero() && shows(segments, asked) {
-				clips = append(clips, x.view(r, group, asked, "", true))
+			for i, a := range asked {
+				if cut := a.span.Clip(span); shows(segments, cut) {
+					v := x.view(r, group, cut, "", true)
+					v.incident = a.incident
+					clips[i] = append(clips[i], v)
+				}
 			}
 		}
 		next += len(r.Segments)
 	}
-	for i, c := range clips {
+	for i, c := range slices.Concat(clips...) {
 		c.name = fmt.Sprintf("viewing/clip-%d.mp4", i+1)
 		x.views = append(x.views, c)
 	}
 	return nil
+}
+
+// A clip of an incident begins so long before it was marked and ends so long
+// after: who marks it has seen it happen.
+const (
+	clipBefore = 30 * time.Second
+	clipAfter  = time.Minute
+)
+
+// clip is what was asked to be seen of all cameras.
+type clip struct {
+	span     lieciba.Interval
+	incident lieciba.IncidentID
+}
+
+// clips are the range that was asked for and the incident, if it still stands.
+func (x *building) clips() (out []clip) {
+	if !x.e.From.IsZero() {
+		out = append(out, clip{span: lieciba.Interval{From: x.e.From, To: x.e.To}})
+	}
+	asked := x.m.Approval.IncidentID
+	var rows []lieciba.Incident
+	for _, i := range x.m.Incidents {
+		rows = append(rows, i.Row())
+	}
+	for _, i := range lieciba.IncidentsOf(rows) {
+		named := slices.ContainsFunc(i.Rows, func(r lieciba.Incident) bool { return r.ID == asked })
+		if named && i.State != lieciba.IncidentRetracted {
+			out = append(out, clip{lieciba.Interval{From: i.At.Add(-clipBefore), To: i.At.Add(clipAfter)}, i.ID})
+		}
+	}
+	return out
 }
 
 func suffix(i int) string {

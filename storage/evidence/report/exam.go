@@ -18,8 +18,7 @@ type incident struct{ Riga, Seat, Kind, State string }
 func (w *words) incidents(rows []evidence.IncidentDetail) (out []incident) {
 	var list []lieciba.Incident
 	for _, x := range rows {
-		list = append(list, lieciba.Incident{ID: x.ID, SessionID: x.SessionID, CameraID: x.CameraID, At: x.At.Time, Seat: x.Seat, Kind: x.Kind,
-			Follows: x.Follows, Step: x.Step})
+		list = append(list, x.Row())
 	}
 	for _, x := range lieciba.IncidentsOf(list) {
 		at, seat := x.At.In(lieciba.Riga), "–"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 
 	"lieciba"
 	"lieciba/storage/evidence"
@@ -72,9 +73,15 @@ func (c *check) checkExam() {
 	}
 }
 
-// checkApproval: an approval is whole or not there at all, and of this package.
+// checkApproval: an approval is whole or not there at all, and of this package;
+// a clip is of an incident that is listed.
 func (c *check) checkApproval() {
 	a, m := c.manifest.Approval, &c.manifest
+	for _, x := range m.Clips {
+		if x.IncidentID != "" && !slices.ContainsFunc(m.Incidents, func(i evidence.IncidentDetail) bool { return i.ID == x.IncidentID && i.Follows == "" }) {
+			c.add(find(CodeContent, fmt.Sprintf("incident %s: its clip is there and it is not listed", x.IncidentID)).in(evidence.ManifestName))
+		}
+	}
 	whole := a.RequestID != "" && a.Kind == lieciba.RequestExport && a.Digest != evidence.Hash{} && a.AskedBy == m.Requester &&
 		a.ApprovedBy != "" && !a.ApprovedAt.IsZero() && a.Reason == m.Purpose
 	if !whole && a != (evidence.Approval{}) {

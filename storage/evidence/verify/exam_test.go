@@ -117,6 +117,7 @@ func TestExamContradictsItself(t *testing.T) {
 		"a correction of nothing":         {func(m *evidence.Manifest) { m.PartEvents = m.PartEvents[1:] }, string(base.manifest.PartEvents[0].ID)},
 		"a review of nothing":             {func(m *evidence.Manifest) { m.Incidents = m.Incidents[1:] }, string(base.manifest.Incidents[0].ID)},
 		"an override of nothing":          {func(m *evidence.Manifest) { m.Readiness = m.Readiness[1:] }, string(base.manifest.Readiness[0].ID)},
+		"a clip of an unknown incident":   {func(m *evidence.Manifest) { m.Clips[0].IncidentID = lieciba.IncidentID(other) }, string(other)},
 		"an approval without approver":    {func(m *evidence.Manifest) { m.Approval.ApprovedBy = "" }, "approval"},
 		"an approval without request":     {func(m *evidence.Manifest) { m.Approval.RequestID = "" }, "approval"},
 		"an approval at no time":          {func(m *evidence.Manifest) { m.Approval.ApprovedAt = evidence.Time{} }, "approval"},

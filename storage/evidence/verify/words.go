@@ -105,6 +105,7 @@ var details = []struct {
 	{whole(`leaf (\d+) is of no known kind`), "žurnāla $1. ieraksts nav zināma veida"},
 	{whole(`leaf (\d+) is not in the log as it stands here`), "žurnāla $1. ieraksta žurnālā nav"},
 	{whole(`a log of (\d+) leaves has no leaf (-?\d+)`), "žurnālam ar $1 ierakstiem nav $2. ieraksta"},
+	{whole(`its clip is there and it is not listed`), "ir fragments, bet sarakstā tā nav"},
 	{whole(`it is of session (\S+)`), "pieder sesijai $1"},
 	{whole(`it is not in its place, or is there twice`), "nav savā vietā vai ir divreiz"},
 	{whole(`it follows (\S+), which is not listed`), "seko ierakstam $1, kura sarakstā nav"},

@@ -43,6 +43,7 @@ func TestDetailsInLatvian(t *testing.T) {
 		"readiness r-2: it follows r-1, which is not listed":                                   "gatavība r-2: seko ierakstam r-1, kura sarakstā nav",
 		"the approval is not one of this export":                                               "apstiprinājums nav par šo izsniegumu",
 		"keys.json":                                                                            "keys.json",
+		"incident i-1: its clip is there and it is not listed":                                 "incidents i-1: ir fragments, bet sarakstā tā nav",
 	} {
 		require.Equal(t, lv, inLatvian(en))
 	}
