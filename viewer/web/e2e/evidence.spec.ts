@@ -128,3 +128,20 @@ test("nothing is deleted before a policy was approved by somebody else", async (
   await expect(policies.getByText("spēkā", { exact: true })).toBeVisible();
   await expect(policies.getByText("Neviens noteikums nav apstiprināts")).toHaveCount(0);
 });
+
+test("a hold ends when two people want it", async ({ page }) => {
+  await signIn(page);
+  await page.goto(`${site.url}/sessions/${site.session}`);
+  const holds = page.getByRole("region", { name: "Dzēšanas aizliegumi" });
+  await holds.getByRole("button", { name: "Aizliegt dzēšanu" }).click();
+  await holds.getByLabel("Atsauce").fill("A-17");
+  await holds.getByLabel("Iemesls").fill("Apstrīdēšana");
+  await holds.getByRole("button", { name: "Aizliegt dzēšanu" }).click();
+  await holds.getByRole("button", { name: "Lūgt atcelšanu" }).click();
+  await holds.getByLabel("Iemesls").fill("Apstrīdēšana ir galā");
+  await holds.getByRole("button", { name: "Lūgt atcelšanu" }).click();
+  await expect(holds.getByText("Pieprasījums gaida apstiprinātāju līdz")).toBeVisible();
+  await approve("hold_release");
+  await holds.getByRole("button", { name: "Izmantot" }).click();
+  await expect(holds.getByText("A-17")).toHaveCount(0);
+});
