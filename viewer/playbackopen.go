@@ -93,7 +93,13 @@ func (v *Viewer) openPlayback(ctx context.Context, session lieciba.SessionID, at
 		}
 		b.cams = append(b.cams, c)
 	}
-	slices.SortStableFunc(b.cams, func(x, y *playCamera) int { return cmp.Compare(x.name, y.name) })
+	// Tracks take the first free lines: cameras that stay shut come last.
+	slices.SortStableFunc(b.cams, func(x, y *playCamera) int {
+		if (x.err == nil) != (y.err == nil) {
+			return map[bool]int{true: -1, false: 1}[x.err == nil]
+		}
+		return cmp.Compare(x.name, y.name)
+	})
 	if b.window = scope.clip(windowOf(recs)); b.window.Empty() {
 		return nil, lieciba.Errorf(lieciba.CodeNotFound, "nothing of this exam session is on record in the time that you may see")
 	}
@@ -147,7 +153,7 @@ func (b *playback) openCamera(ctx context.Context, r lieciba.Recording, at time.
 	return c, nil
 }
 
-// fitVideo gives each camera its media line, in the order of names.
+// fitVideo gives each camera its media line, in their order.
 func (b *playback) fitVideo(o offer) error {
 	any := false
 	for i, c := range b.cams {

@@ -195,6 +195,30 @@ func TestNothingOutsideTheScopeIsSent(t *testing.T) {
 	}
 }
 
+// A grant of the second camera alone: its line comes before the one that stays inactive.
+func TestTheSecondCameraAlonePlays(t *testing.T) {
+	const length = 2 * time.Second
+	a := viewertest.NewArchive(t, examStart, length)
+	window := lieciba.Interval{From: examStart, To: examStart.Add(length)}
+	c1, r1 := a.Camera(t, "A", "", examStart, window)
+	c2, r2 := a.Camera(t, "B", "", examStart, window)
+	a.Record(t, c1, r1, length)
+	a.Record(t, c2, r2, length)
+	v := newViewer(t, viewer.Config{Catalog: a.Catalog, Source: a})
+	c := newClient(t, clientOptions{})
+	_, err := c.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	require.NoError(t, err)
+	scope := viewer.Scope{Cameras: []lieciba.CameraID{c2.ID}}
+	require.NoError(t, c.dial(t, func(ctx context.Context, offer string) (string, string, error) {
+		return v.Playback(ctx, a.Session, examStart, scope, offer, "anna", func([]viewer.Watched) {})
+	}))
+	cameras := must(t, c.events, func(e map[string]any) bool { return e["ev"] == "ready" })["cameras"].([]any)
+	require.Equal(t, "needs_grant", cameras[1].(map[string]any)["error"].(map[string]any)["code"])
+	require.Nil(t, cameras[0].(map[string]any)["error"])
+	must(t, c.ssrc, nil)
+	require.NoError(t, v.Hangup(c.id))
+}
+
 func requireScopedReady(t *testing.T, ready map[string]any, sec func(float64) time.Time) {
 	t.Helper()
 	const layout = "2006-01-02T15:04:05.000000Z"
