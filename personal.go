@@ -6,8 +6,9 @@ import "strings"
 // personal code: DDMMYY-NNNNN with a day and a month that exist, or 32NNNN-NNNNN
 // (Population Register Law, since July 2017), with a dash of any kind, with
 // spaces or with nothing between. Digits that touch it make it another number.
+// The digits of a UUID are none: other systems' IDs are made of chance.
 func HoldsPersonalCode(s string) bool {
-	for rest := s; ; {
+	for rest := withoutUUIDs(s); ; {
 		i := strings.IndexFunc(rest, isDigit)
 		if i < 0 {
 			return false
@@ -28,6 +29,17 @@ func HoldsPersonalCode(s string) bool {
 			}
 		}
 	}
+}
+
+// withoutUUIDs puts a letter in the place of each UUID in its canonical form.
+func withoutUUIDs(s string) string {
+	const length = 36
+	for i := 0; i+length <= len(s); i++ {
+		if isUUID(strings.ToLower(s[i : i+length])) {
+			s = s[:i] + "x" + s[i+length:]
+		}
+	}
+	return s
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
