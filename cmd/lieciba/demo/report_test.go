@@ -12,7 +12,11 @@ import (
 func good() Report {
 	t0 := time.Date(2026, 11, 18, 8, 0, 0, 0, time.UTC)
 	gap := GapReport{From: t0, To: t0.Add(3200 * time.Millisecond), Cause: lieciba.CauseNetworkLoss}
-	return Report{Discovered: 2, Cameras: []CameraReport{
+	var story StoryReport
+	for _, name := range storySteps {
+		story.Steps = append(story.Steps, StoryStep{Step: name, Result: Pass})
+	}
+	return Report{Discovered: 2, Story: story, Cameras: []CameraReport{
 		{Name: "a", ExpectedS: 40, RecordedS: 40, FrameS: 0.04},
 		{Name: "b", ExpectedS: 40, RecordedS: 36.8, FrameS: 0.04, Gaps: []GapReport{gap}},
 	}, Evidence: EvidenceReport{Sessions: []SessionReport{
@@ -40,6 +44,8 @@ func TestJudge(t *testing.T) {
 		"altered package":     {func(r *Report) { r.Evidence.Sessions[1].Verdict = "altered" }, Fail},
 		"gap and complete":    {func(r *Report) { r.Evidence.Sessions[0].Verdict = "complete" }, Fail},
 		"gap not in packages": {func(r *Report) { r.Evidence.Sessions = r.Evidence.Sessions[1:] }, Fail},
+		"story cut short":     {func(r *Report) { r.Story.Steps = r.Story.Steps[1:] }, Fail},
+		"story failed":        {func(r *Report) { r.Story.Steps[3].Result = Fail }, Fail},
 		"fsck":                {func(r *Report) { r.Fsck.Violations = 1 }, Fail},
 	} {
 		t.Run(name, func(t *testing.T) {
