@@ -7,6 +7,7 @@ export default defineConfig({
   workers: 1,
   retries: 0,
   timeout: 120_000,
+  expect: { timeout: 15_000 }, // pages ask anew every 5 s
   forbidOnly: true,
   reporter: [["list"]],
   use: {

@@ -9,9 +9,15 @@ type readyFile struct {
 	URL      string                  `json:"url"`
 	Login    string                  `json:"login"`
 	Password string                  `json:"password"`
+	Approver readyPerson             `json:"approver"` // who may say yes to what the first asks
 	Tokens   map[lieciba.Role]string `json:"tokens"`
 	Session  lieciba.SessionID       `json:"session"` // of the first room
 	Cameras  []readyCamera           `json:"cameras"`
+}
+
+type readyPerson struct {
+	Login    string `json:"login"`
+	Password string `json:"password"`
 }
 
 type readyCamera struct {
@@ -24,7 +30,7 @@ type readyCamera struct {
 
 func (j *job) ready() readyFile {
 	r := readyFile{URL: j.server.URL(), Login: j.login, Password: j.password,
-		Tokens: map[lieciba.Role]string{}, Session: j.sessions[0]}
+		Approver: readyPerson{approverLogin, j.passwords[approverLogin]}, Tokens: map[lieciba.Role]string{}, Session: j.sessions[0]}
 	for role, c := range j.clients {
 		if c.Token != "" {
 			r.Tokens[role] = c.Token

@@ -8,6 +8,7 @@ export interface Ready {
   url: string;
   login: string;
   password: string;
+  approver: { login: string; password: string };
   tokens: Record<string, string>;
   session: string;
   cameras: { id: string; name: string; audio: string; session: string }[];

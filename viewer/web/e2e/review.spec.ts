@@ -2,6 +2,7 @@ import type { Locator, Page } from "@playwright/test";
 import type { Timeline } from "../src/lib/api";
 import { code, frames, loudest } from "./picture";
 import type { Ready } from "./demo";
+import { grant } from "./grant";
 import { expect, test } from "./site";
 
 const FRAME = 1000 / 25; // milliseconds
@@ -15,6 +16,7 @@ interface Span {
 async function open(page: Page, site: Ready, session = site.session) {
   const cameras = site.cameras.filter((c) => c.session === session).length;
   await recorded(page, session, 25);
+  await grant(page, site, session);
   await page.getByRole("link", { name: "Eksāmenu sesijas" }).click();
   await page.locator(`a[href="/sessions/${session}"]`).click();
   await expect(page.locator(".transport")).toHaveAttribute("data-ready", "true");

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { grant } from "./grant";
 import { frames } from "./picture";
 import { expect, test } from "./site";
 
@@ -12,6 +13,7 @@ test("the wall", async ({ page, site }) => {
 });
 
 test("a session in review", async ({ page, site }) => {
+  await grant(page, site, site.cameras[1]!.session);
   await page.goto(`/sessions/${site.cameras[1]!.session}`);
   await expect(page.locator(".facts")).toContainText(/kamera neatbild|zudis savienojums/, {
     timeout: 60_000,
