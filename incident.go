@@ -1,6 +1,7 @@
 package lieciba
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -111,25 +112,9 @@ func EffectiveParts(events []PartEvent) []PartEvent {
 	}
 	out := slices.DeleteFunc(slices.Clone(events), func(e PartEvent) bool { return gone[e.ID] || e.Void })
 	slices.SortFunc(out, func(a, b PartEvent) int {
-		if c := a.At.Compare(b.At); c != 0 {
-			return c
-		}
-		if c := a.RecordedAt.Compare(b.RecordedAt); c != 0 {
-			return c
-		}
-		return compareStrings(string(a.ID), string(b.ID))
+		return cmp.Or(a.At.Compare(b.At), a.RecordedAt.Compare(b.RecordedAt), cmp.Compare(a.ID, b.ID))
 	})
 	return out
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 var partMoves = map[PartState]map[PartStep]PartState{
