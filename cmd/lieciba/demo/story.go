@@ -94,8 +94,7 @@ type readiness struct {
 }
 
 type readyCameraV struct {
-	Name  string                 `json:"name"`
-	State lieciba.ReadinessState `json:"state"`
+	Name  string `json:"name"`
 	Items []struct {
 		Check    lieciba.ReadinessCheck `json:"check"`
 		Outcome  lieciba.CheckOutcome   `json:"outcome"`
@@ -130,14 +129,8 @@ func (j *job) checkReady(ctx context.Context) (string, error) {
 		path := readinessOf(s)
 		var r readiness
 		err := j.until(ctx, 100*time.Millisecond, func() (bool, error) {
-			if err := j.get(ctx, lieciba.RoleSupervisor, path, &r); err != nil {
-				return false, err
-			}
-			checked := r.Running == nil
-			for _, c := range r.Cameras {
-				checked = checked && c.State != ""
-			}
-			return checked, nil
+			err := j.get(ctx, lieciba.RoleSupervisor, path, &r)
+			return r.Running == nil, err
 		})
 		if err != nil {
 			return "", err
