@@ -1,7 +1,6 @@
 package storagetest
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -10,8 +9,6 @@ import (
 	"lieciba"
 	"lieciba/storage"
 )
-
-func compareIDs[T ~string](a, b T) int { return strings.Compare(string(a), string(b)) }
 
 var grantTests = map[string]func(*testing.T, *world){
 	"PutGrant": func(t *testing.T, w *world) {

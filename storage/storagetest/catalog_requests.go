@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -406,7 +407,7 @@ func testRequestsByPage(t *testing.T, w *world) {
 		if d := b.AskedAt.Compare(a.AskedAt); d != 0 {
 			return d
 		}
-		return compareIDs(b.ID, a.ID)
+		return cmp.Compare(b.ID, a.ID)
 	}))
 	var paged []lieciba.Request
 	for f := (storage.RequestFilter{Limit: 3}); ; f.Before = paged[len(paged)-1].ID {
