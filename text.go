@@ -1,6 +1,7 @@
 package lieciba
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,6 +37,34 @@ func checkLine(field, s string, longest int) error {
 func CheckImpersonal(field, s string) error {
 	if HoldsPersonalCode(s) {
 		return Invalid(field, "holds what looks like a personal code: name the case by its number, never a person")
+	}
+	return nil
+}
+
+// CheckCode refuses what is no ValidCode: CodeInvalid with the field.
+func CheckCode(field, s string) error {
+	if !ValidCode(s) {
+		return Invalid(field, "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	}
+	return nil
+}
+
+// reservedNames stand for the server itself in the audit log, and for what no
+// client pushed in the catalogue: nobody else may be called so.
+var reservedNames = []string{SourceAdHoc, SourceByHand, "shell", "system", "provider", "unknown"}
+
+// ReservedName reports whether a name is kept for the server's own entries, in
+// whatever case it is written.
+func ReservedName(s string) bool { return slices.Contains(reservedNames, strings.ToLower(s)) }
+
+// CheckPrincipalName is CheckCode for the login of a person and the name of a
+// client, which must not read as the server's own: CodeInvalid with the field.
+func CheckPrincipalName(field, s string) error {
+	if err := CheckCode(field, s); err != nil {
+		return err
+	}
+	if ReservedName(s) {
+		return Invalid(field, "%q is kept for what the server does itself: choose another name", s)
 	}
 	return nil
 }
