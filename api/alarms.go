@@ -91,7 +91,7 @@ func (s *Server) seeAlarm(c *call) error {
 		return err
 	}
 	var seen lieciba.Alarm
-	e := c.entry("see_alarm", target{what: "alarm", id: string(id)})
+	e := c.entry(lieciba.AuditSeeAlarm, target{what: "alarm", id: string(id)})
 	e.Detail = r.Note
 	err = c.record(&e, func(ctx context.Context) error {
 		seen, err = s.cfg.Catalog.SeeAlarm(ctx, id, c.who.Name, r.Note, c.now)

@@ -238,7 +238,7 @@ func (s *Server) freeLogin(ctx context.Context, p oidc.Person, who string) (stri
 	sum := sha256.Sum256([]byte(who))
 	mark := hex.EncodeToString(sum[:4])
 	login := p.Login()
-	if login == "" || login == lieciba.SourceAdHoc {
+	if login == "" || lieciba.ReservedName(login) {
 		return "person-" + mark, nil
 	}
 	_, err := s.cfg.Catalog.UserByLogin(ctx, login)
@@ -313,7 +313,7 @@ func (c *call) proveOIDC(f flow, p oidc.Person) error {
 	}
 	for _, in := range all {
 		if in.ID == f.Proof && !u.Disabled {
-			c.signIn, c.user, c.who = &in, &u, principalOf(u, in.ID)
+			c.signIn, c.user, c.who, c.credential = &in, &u, principalOf(u, in.ID), credential{user: u.ID, signIn: in.ID}
 			return c.proven(lieciba.SignInOIDC, nil)
 		}
 	}
@@ -350,7 +350,7 @@ func (s *Server) backChannelLogout(c *call) error {
 		subject = subjectKey(subject)
 	}
 	c.who = lieciba.Principal{ID: "provider", Name: "provider", Machine: true}
-	e := c.entry("end_sign_in", target{what: "provider", id: "logout"})
+	e := c.entry(lieciba.AuditEndSignIn, target{what: "provider", id: "logout"})
 	if err := c.record(&e, func(ctx context.Context) error {
 		n, err := s.cfg.Catalog.EndProviderSession(ctx, s.cfg.Provider.Issuer(), subject, ended.SessionID)
 		e.Detail = fmt.Sprintf("by the provider's logout: %d sign-ins", n)

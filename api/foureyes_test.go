@@ -117,53 +117,53 @@ func TestFourEyesOverHTTP(t *testing.T) {
 		code   lieciba.Code
 		act    string // of the audit entry
 	}{
-		{"approving one's own request", func(f *fourEyes) answer { return f.approve("anna") }, 403, lieciba.CodeForbidden, stepApprove},
+		{"approving one's own request", func(f *fourEyes) answer { return f.approve("anna") }, 403, lieciba.CodeForbidden, string(lieciba.ActApproveRequest)},
 		{"approving one's own request from another sign-in", func(f *fourEyes) answer {
 			f.people["anna"] = f.browser()
 			f.signIn(f.people["anna"], "anna", goodPassword).want(200)
 			return f.approve("anna")
-		}, 403, lieciba.CodeForbidden, stepApprove},
-		{"approving as a machine", func(f *fourEyes) answer { return f.approve("machine") }, 403, lieciba.CodeForbidden, stepApprove},
-		{"approving without the role", func(f *fourEyes) answer { return f.approve("carla") }, 403, lieciba.CodeForbidden, stepApprove},
+		}, 403, lieciba.CodeForbidden, string(lieciba.ActApproveRequest)},
+		{"approving as a machine", func(f *fourEyes) answer { return f.approve("machine") }, 403, lieciba.CodeForbidden, string(lieciba.ActApproveRequest)},
+		{"approving without the role", func(f *fourEyes) answer { return f.approve("carla") }, 403, lieciba.CodeForbidden, string(lieciba.ActApproveRequest)},
 		{"approving after the range changed", func(f *fourEyes) answer {
 			f.by("anna", "PATCH", f.path(""), f.body(map[string]any{"to": start.Add(5 * time.Second).Format(time.RFC3339)})).want(200)
 			return f.approve("berta")
-		}, 409, lieciba.CodeConflict, stepApprove},
+		}, 409, lieciba.CodeConflict, string(lieciba.ActApproveRequest)},
 		{"approving after the camera changed", func(f *fourEyes) answer {
 			f.by("anna", "PATCH", f.path(""), f.body(map[string]any{"camera_ids": []lieciba.CameraID{f.second.ID}})).want(200)
 			return f.approve("berta")
-		}, 409, lieciba.CodeConflict, stepApprove},
+		}, 409, lieciba.CodeConflict, string(lieciba.ActApproveRequest)},
 		{"approving without a fresh proof", func(f *fourEyes) answer {
 			f.clock.add(lieciba.FreshFor)
 			return f.approve("berta")
-		}, 403, lieciba.CodeNotFresh, stepApprove},
-		{"approving twice", func(f *fourEyes) answer { return f.approved().approve("berta") }, 409, lieciba.CodeConflict, stepApprove},
+		}, 403, lieciba.CodeNotFresh, string(lieciba.ActApproveRequest)},
+		{"approving twice", func(f *fourEyes) answer { return f.approved().approve("berta") }, 409, lieciba.CodeConflict, string(lieciba.ActApproveRequest)},
 		{"approving after a day", func(f *fourEyes) answer {
 			f.late(lieciba.RequestLife)
 			return f.approve("berta")
-		}, 409, lieciba.CodeConflict, stepApprove},
+		}, 409, lieciba.CodeConflict, string(lieciba.ActApproveRequest)},
 		{"refusing one's own request", func(f *fourEyes) answer {
 			return f.by("anna", "POST", f.path("/refusal"), map[string]any{"note": "no"})
-		}, 403, lieciba.CodeForbidden, stepRefuse},
+		}, 403, lieciba.CodeForbidden, lieciba.AuditRefuseRequest},
 		{"changing what was approved", func(f *fourEyes) answer {
 			return f.approved().by("anna", "PATCH", f.path(""), f.body(nil))
-		}, 409, lieciba.CodeConflict, stepAmend},
-		{"using before the approval", func(f *fourEyes) answer { return f.use("anna") }, 409, lieciba.CodeConflict, stepUse},
+		}, 409, lieciba.CodeConflict, lieciba.AuditAmendRequest},
+		{"using before the approval", func(f *fourEyes) answer { return f.use("anna") }, 409, lieciba.CodeConflict, lieciba.AuditUseRequest},
 		{"using what was refused", func(f *fourEyes) answer {
 			f.by("berta", "POST", f.path("/refusal"), map[string]any{"note": "The range is too wide"}).want(200)
 			return f.use("anna")
-		}, 409, lieciba.CodeConflict, stepUse},
-		{"using twice", func(f *fourEyes) answer { return f.granted().use("anna") }, 409, lieciba.CodeConflict, stepUse},
+		}, 409, lieciba.CodeConflict, lieciba.AuditUseRequest},
+		{"using twice", func(f *fourEyes) answer { return f.granted().use("anna") }, 409, lieciba.CodeConflict, lieciba.AuditUseRequest},
 		{"using after expiry", func(f *fourEyes) answer {
 			f.approved().late(lieciba.RequestLife)
 			return f.use("anna")
-		}, 409, lieciba.CodeConflict, stepUse},
+		}, 409, lieciba.CodeConflict, lieciba.AuditUseRequest},
 		{"using when the grant's own end has come", func(f *fourEyes) answer {
 			f.approved().late(time.Hour)
 			return f.use("anna")
-		}, 409, lieciba.CodeConflict, stepUse},
-		{"using from another's sign-in", func(f *fourEyes) answer { return f.approved().use("carla") }, 404, lieciba.CodeNotFound, stepUse},
-		{"using from the approver's sign-in", func(f *fourEyes) answer { return f.approved().use("berta") }, 403, lieciba.CodeForbidden, stepUse},
+		}, 409, lieciba.CodeConflict, lieciba.AuditUseRequest},
+		{"using from another's sign-in", func(f *fourEyes) answer { return f.approved().use("carla") }, 404, lieciba.CodeNotFound, lieciba.AuditUseRequest},
+		{"using from the approver's sign-in", func(f *fourEyes) answer { return f.approved().use("berta") }, 403, lieciba.CodeForbidden, lieciba.AuditUseRequest},
 		{"watching without a grant", func(f *fourEyes) answer { return f.watch("anna", f.own.segment.ID) }, 403, lieciba.CodeNeedsGrant, watch},
 		{"playing without a grant", func(f *fourEyes) answer { return f.play("anna", "") }, 403, lieciba.CodeNeedsGrant, watch},
 		{"watching from another's sign-in", func(f *fourEyes) answer { return f.granted().watch("carla", f.own.segment.ID) }, 403, lieciba.CodeNeedsGrant, watch},
@@ -182,7 +182,7 @@ func TestFourEyesOverHTTP(t *testing.T) {
 		}, 403, lieciba.CodeNeedsGrant, watch},
 		{"revoking another's grant without the role", func(f *fourEyes) answer {
 			return f.granted().by("carla", "DELETE", "/v1/grants/"+f.grantID(), nil)
-		}, 404, lieciba.CodeNotFound, stepRevoke},
+		}, 404, lieciba.CodeNotFound, string(lieciba.ActRevokeGrant)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -245,14 +245,14 @@ func TestGrantFromEndToEnd(t *testing.T) {
 	require.False(t, on, "the view ends with the grant")
 	ended := f.audited("watch_archive")[0]
 	require.Contains(t, ended.Detail, "under grant ")
-	for _, act := range []string{"ask_grant", stepApprove, stepUse} {
+	for _, act := range []string{"ask_grant", string(lieciba.ActApproveRequest), lieciba.AuditUseRequest} {
 		e := f.audited(act)[0]
 		require.Equal(t, "ok", e.Outcome)
 		require.Contains(t, e.Detail, f.request["digest"], act)
 		require.Equal(t, f.own.session.ID, e.SessionID)
 	}
 	require.Contains(t, f.audited("begin_grant")[0].Detail, "asked for by anna, approved by berta")
-	require.Contains(t, f.audited(stepRevoke)[0].Detail, "grant of anna")
+	require.Contains(t, f.audited(string(lieciba.ActRevokeGrant))[0].Detail, "grant of anna")
 	require.Equal(t, "revoked", f.by("anna", "GET", "/v1/grants?mine=true", nil).want(200).items()[0]["state"])
 }
 

@@ -159,7 +159,7 @@ func (s *Server) grantByID(c *call) (lieciba.Grant, target, bool, error) {
 
 // revokeGrant ends a grant, and every view that rests on it, at once.
 func (s *Server) revokeGrant(c *call, g lieciba.Grant) error {
-	e := c.entry(stepRevoke, grantTarget(g))
+	e := c.entry(string(lieciba.ActRevokeGrant), grantTarget(g))
 	e.From, e.To = g.From, g.To
 	e.Detail = "grant of " + g.Holder + forAppeal(g.Appeal) + " revoked"
 	if g.HolderID == c.who.ID {

@@ -143,7 +143,7 @@ func (s *Server) registerPasskey(c *call) error {
 		return err
 	}
 	k.ID, k.Name = lieciba.NewID[lieciba.PasskeyID](c.now), in.Name
-	e := c.entry("register_passkey", target{what: "passkey", id: string(k.ID)})
+	e := c.entry(lieciba.AuditRegisterPasskey, target{what: "passkey", id: string(k.ID)})
 	if err := c.record(&e, func(ctx context.Context) error { return s.keyring().PutPasskey(ctx, k) }); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (s *Server) removePasskey(c *call) error {
 	if err := c.requireRecent(); err != nil {
 		return err
 	}
-	e := c.entry("remove_passkey", target{what: "passkey", id: string(id)})
+	e := c.entry(lieciba.AuditRemovePasskey, target{what: "passkey", id: string(id)})
 	if err := c.record(&e, func(ctx context.Context) error {
 		return asNotFound(s.keyring().DeletePasskey(ctx, c.user.ID, id), "passkey")
 	}); err != nil {

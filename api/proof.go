@@ -49,7 +49,7 @@ type proofView struct {
 func (c *call) proven(by lieciba.SignInMethod, more func(context.Context) error) error {
 	plain, hash := newSecret("")
 	var in lieciba.SignIn
-	e := c.entry("prove", target{what: "user", id: c.who.ID})
+	e := c.entry(lieciba.AuditProve, target{what: "user", id: c.who.ID})
 	e.Detail = "by " + string(by)
 	err := c.record(&e, func(ctx context.Context) (err error) {
 		if more != nil {
@@ -77,7 +77,7 @@ func (c *call) proofOK() error {
 
 // auditProofRefused records a proof that failed.
 func (c *call) auditProofRefused(code lieciba.Code, detail string) error {
-	e := c.entry("prove", target{what: "user", id: c.who.ID})
+	e := c.entry(lieciba.AuditProve, target{what: "user", id: c.who.ID})
 	e.Outcome, e.Detail = string(code), detail
 	return c.appendAudit(e)
 }
@@ -162,7 +162,7 @@ func (c *call) storeOwnPassword(hash string) error {
 	s, u := c.server, *c.user
 	plain, in := c.freshSignIn(u.ID, c.signIn.Method)
 	in.ExpiresAt, in.FreshBy, in.ProviderSession = c.signIn.ExpiresAt, lieciba.SignInPassword, c.signIn.ProviderSession
-	e := c.entry("change_password", target{what: "user", id: c.who.ID})
+	e := c.entry(lieciba.AuditChangePassword, target{what: "user", id: c.who.ID})
 	err := c.record(&e, func(ctx context.Context) error {
 		if err := s.stillTheirs(ctx, c); err != nil {
 			return err

@@ -4,24 +4,12 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"lieciba"
 	"lieciba/storage"
 )
-
-// Names of the steps of four eyes in the audit log. Asking is askName.
-const (
-	stepAmend    = "amend_request"
-	stepApprove  = "approve_request"
-	stepRefuse   = "refuse_request"
-	stepWithdraw = "withdraw_request"
-	stepUse      = "use_request"
-	stepRevoke   = "revoke_grant"
-)
-
-// askName is how the audit log calls asking for a kind: ask_grant, ask_export.
-func askName(k lieciba.RequestKind) string { return "ask_" + string(k) }
 
 // maxWaiting bounds how many requests of one person may wait at once.
 const maxWaiting = 100
@@ -111,20 +99,20 @@ func (s *Server) askRequest(c *call) error {
 	}
 	t, err := c.judge(in.Kind, rules, &asked)
 	if err != nil {
-		return c.refusedStep(askName(in.Kind), t, "", err)
+		return c.refusedStep(lieciba.AuditAsk(in.Kind), t, "", err)
 	}
 	r, err := lieciba.NewRequest(in.Kind, asked, in.Reason, c.requester(), c.now)
 	if err != nil {
 		return err
 	}
-	e := c.stepEntry(askName(r.Kind), r, "asked for: "+r.Reason)
+	e := c.stepEntry(lieciba.AuditAsk(r.Kind), r, "asked for: "+r.Reason)
 	if err := c.record(&e, func(ctx context.Context) error {
 		if err := s.roomForRequest(ctx, c); err != nil {
 			return err
 		}
 		return s.cfg.Catalog.PutRequest(ctx, r)
 	}); err != nil {
-		return c.refusedStep(askName(r.Kind), requestTarget(r), digestText(r), err)
+		return c.refusedStep(lieciba.AuditAsk(r.Kind), requestTarget(r), digestText(r), err)
 	}
 	c.gin.Header("Location", "/v1/requests/"+string(r.ID))
 	v, err := s.viewRequest(c, r, true)
@@ -161,9 +149,9 @@ func (s *Server) amendRequest(c *call, r lieciba.Request) error {
 		return err
 	}
 	if _, err := c.judge(r.Kind, rules, &asked); err != nil {
-		return c.refusedStep(stepAmend, requestTarget(r), digestText(r), err)
+		return c.refusedStep(lieciba.AuditAmendRequest, requestTarget(r), digestText(r), err)
 	}
-	return s.step(c, r, stepAmend, "asked for otherwise: "+in.Reason, func(r lieciba.Request) (lieciba.Request, error) {
+	return s.step(c, r, lieciba.AuditAmendRequest, "asked for otherwise: "+in.Reason, func(r lieciba.Request) (lieciba.Request, error) {
 		return r.Amend(asked, in.Reason, c.requester(), c.now)
 	})
 }
@@ -185,13 +173,13 @@ func (s *Server) approveRequest(c *call, r lieciba.Request) error {
 		return err
 	}
 	if err := rules.approvable(c.ctx(), r, c.who); err != nil {
-		return c.refusedStep(stepApprove, requestTarget(r), in.Digest, err)
+		return c.refusedStep(string(lieciba.ActApproveRequest), requestTarget(r), in.Digest, err)
 	}
 	var signIn lieciba.SignIn
 	if c.signIn != nil {
 		signIn = *c.signIn
 	}
-	return s.step(c, r, stepApprove, "approved, asked for by "+r.AskedBy, func(r lieciba.Request) (lieciba.Request, error) {
+	return s.step(c, r, string(lieciba.ActApproveRequest), "approved, asked for by "+r.AskedBy, func(r lieciba.Request) (lieciba.Request, error) {
 		return r.Approve(c.requester(), signIn, digest, c.now, s.cfg.ApproveWith...)
 	})
 }
@@ -211,13 +199,13 @@ func (s *Server) refuseRequest(c *call, r lieciba.Request) error {
 	if err := c.read(&in); err != nil {
 		return err
 	}
-	return s.step(c, r, stepRefuse, "refused: "+in.Note, func(r lieciba.Request) (lieciba.Request, error) {
+	return s.step(c, r, lieciba.AuditRefuseRequest, "refused: "+in.Note, func(r lieciba.Request) (lieciba.Request, error) {
 		return r.Refuse(c.requester(), in.Note, c.now)
 	})
 }
 
 func (s *Server) withdrawRequest(c *call, r lieciba.Request) error {
-	return s.step(c, r, stepWithdraw, "withdrawn", func(r lieciba.Request) (lieciba.Request, error) {
+	return s.step(c, r, lieciba.AuditWithdrawRequest, "withdrawn", func(r lieciba.Request) (lieciba.Request, error) {
 		return r.Withdraw(c.requester(), c.now)
 	})
 }
@@ -250,7 +238,7 @@ func (s *Server) step(c *call, r lieciba.Request, name, detail string, decide fu
 func (s *Server) useRequest(c *call, r lieciba.Request) error {
 	stored, after, err := s.spend(c, r)
 	if err != nil {
-		return c.refusedStep(stepUse, requestTarget(r), digestText(r), err)
+		return c.refusedStep(lieciba.AuditUseRequest, requestTarget(r), digestText(r), err)
 	}
 	if after != nil {
 		after()
@@ -278,7 +266,7 @@ func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, afte
 	if err != nil {
 		return r, nil, err
 	}
-	e := c.stepEntry(stepUse, r, "used for "+x.made+", approved by "+r.DecidedBy)
+	e := c.stepEntry(lieciba.AuditUseRequest, r, "used for "+x.made+", approved by "+r.DecidedBy)
 	err = c.record(&e, func(ctx context.Context) (err error) {
 		own := x.entry // do may run again
 		stored, err = s.cfg.Catalog.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
@@ -286,6 +274,9 @@ func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, afte
 			return &next, err
 		})
 		if err != nil {
+			return err
+		}
+		if err := storage.StillApproved(ctx, s.cfg.Catalog, stored); err != nil {
 			return err
 		}
 		if err := x.do(ctx, stored, &own); err != nil {
@@ -329,15 +320,16 @@ func (c *call) refusedStep(name string, t target, digest string, err error) erro
 	case lieciba.CodeInvalid, lieciba.CodeTooLarge, lieciba.CodeUnsupported, lieciba.CodeUnavailable, lieciba.CodeInternal, lieciba.CodeFull:
 		return err
 	}
+	if errors.Is(err, errRightsLost) { // record has audited it
+		return err
+	}
 	e := c.entry(name, t)
 	e.Outcome = string(lieciba.CodeOf(err))
 	e.Detail = asError(err, c.requestID).Message
 	if digest != "" {
 		e.Detail += "; digest " + digest
 	}
-	if auditErr := c.appendAudit(e); auditErr != nil { // the refusal stands
-		c.server.cfg.Log.ErrorContext(c.ctx(), "a refusal could not be audited", "error", auditErr, "request_id", c.requestID)
-	}
+	c.auditRefused(e)
 	return err
 }
 

@@ -92,7 +92,7 @@ func (k grantRequests) use(c *call, r lieciba.Request) (effect, error) {
 		Holder: r.AskedBy, CameraIDs: r.Asked.CameraIDs, From: r.Asked.From, To: r.Asked.To, Reason: r.Reason, Appeal: r.Asked.Appeal,
 		IncidentID: r.Asked.IncidentID, ApprovedBy: r.DecidedBy, BeganAt: lieciba.Micro(c.now), ExpiresAt: r.Asked.Until}
 	t := grantTarget(g)
-	e := c.entry("begin_grant", t)
+	e := c.entry(lieciba.AuditBeginGrant, t)
 	e.From, e.To = g.From, g.To
 	return effect{made: t.String(), entry: e, do: func(ctx context.Context, r lieciba.Request, e *lieciba.AuditEntry) error {
 		e.Detail = "grant until " + g.ExpiresAt.Format(time.RFC3339) + forAppeal(g.Appeal) + ", " + byWhom(r)

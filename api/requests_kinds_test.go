@@ -170,7 +170,7 @@ func TestEveryKindIsUsedOnce(t *testing.T) {
 			what, id, _ := strings.Cut(used["used_for"].(string), ":")
 			require.NotEmpty(t, what)
 			require.Equal(t, "used", used["state"])
-			for _, name := range []string{askName(k.kind), stepApprove, stepUse} {
+			for _, name := range []string{lieciba.AuditAsk(k.kind), string(lieciba.ActApproveRequest), lieciba.AuditUseRequest} {
 				e := w.audited(name)[0]
 				require.Equal(t, "ok", e.Outcome, name)
 				require.Contains(t, e.Detail, r["digest"], name)
@@ -202,7 +202,7 @@ func TestUseIsJudgedAgain(t *testing.T) {
 			before := len(w.audited(string(k.act)))
 			a := w.do(request{method: "POST", path: path + "/use", client: asker}).want(409)
 			require.Contains(t, string(a.body), `"conflict"`)
-			require.Equal(t, "conflict", w.audited(stepUse)[0].Outcome)
+			require.Equal(t, "conflict", w.audited(lieciba.AuditUseRequest)[0].Outcome)
 			require.Len(t, w.audited(string(k.act)), before, "nothing was done")
 			got, err := w.catalog.Request(t.Context(), lieciba.RequestID(r["id"].(string)))
 			require.NoError(t, err)

@@ -64,7 +64,7 @@ func TestPoliciesNeedFourEyes(t *testing.T) {
 	body := map[string]any{"kind": "retention_policy", "policy_id": p["id"], "reason": "The ministry asks for it"}
 	r := w.as("admin", "POST", "/v1/requests", body).want(201).json()
 	w.do(request{method: "POST", path: "/v1/requests/" + r["id"].(string) + "/approval", client: both, body: map[string]any{"digest": r["digest"]}}).refused(403, "forbidden", "")
-	e := w.audited(stepApprove)
+	e := w.audited(string(lieciba.ActApproveRequest))
 	require.Len(t, e, 1, "the attempt is recorded, and no approval")
 	require.Equal(t, []any{"forbidden", "both"}, []any{e[0].Outcome, e[0].Who})
 	require.Equal(t, "draft", w.as("admin", "GET", "/v1/retention/policies", nil).items()[0]["state"])

@@ -121,7 +121,7 @@ func (c *call) auditSignIn(u lieciba.User, outcome lieciba.Code, detail string) 
 	if u.ID == "" {
 		c.who.Name = "unknown"
 	}
-	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
+	e := c.entry(lieciba.AuditSignIn, target{what: "user", id: string(u.ID)})
 	e.Outcome, e.Detail = string(outcome), detail
 	c.who = lieciba.Principal{}
 	return c.appendAudit(e)
@@ -159,7 +159,7 @@ func (c *call) storeSignIn(in lieciba.SignIn, u *lieciba.User, first func(contex
 	s := c.server
 	c.user, c.signIn, c.who = u, &in, principalOf(*u, in.ID)
 	old, cookie := c.cookie(sessionCookie)
-	e := c.entry("sign_in", target{what: "user", id: string(u.ID)})
+	e := c.entry(lieciba.AuditSignIn, target{what: "user", id: string(u.ID)})
 	e.Detail = "by " + string(in.Method)
 	err := c.record(&e, func(ctx context.Context) error {
 		if err := first(ctx); err != nil {
@@ -221,7 +221,7 @@ type signedOutView struct {
 // signOut ends the sign-in; a person of the provider is sent there to end theirs too.
 func (s *Server) signOut(c *call) error {
 	if c.signIn != nil {
-		e := c.entry("sign_out", target{what: "user", id: c.who.ID})
+		e := c.entry(lieciba.AuditSignOut, target{what: "user", id: c.who.ID})
 		if err := c.record(&e, func(ctx context.Context) error { return s.cfg.Catalog.EndSignIn(ctx, c.signIn.ID) }); err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ func (c *call) endSignIn(of lieciba.UserID) error {
 		return err
 	}
 	s := c.server
-	e := c.entry("end_sign_in", target{what: "sign_in", id: string(id)})
+	e := c.entry(lieciba.AuditEndSignIn, target{what: "sign_in", id: string(id)})
 	err = c.record(&e, func(ctx context.Context) error {
 		all, err := s.cfg.Catalog.ListSignIns(ctx, of)
 		if err != nil {

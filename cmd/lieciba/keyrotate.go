@@ -84,8 +84,10 @@ func approvedRotation(ctx context.Context, cat storage.Catalog, id lieciba.Reque
 	if err != nil {
 		return r, err
 	}
-	_, err = useRotation(r, "", time.Now())
-	return r, err
+	if _, err = useRotation(r, "", time.Now()); err != nil {
+		return r, err
+	}
+	return r, storage.StillApproved(ctx, cat, r)
 }
 
 // useRotation spends r in the name of who asked: the shell is their hand, and
@@ -108,7 +110,10 @@ func spendRotation(cat storage.Catalog, r lieciba.Request) func(context.Context,
 		if err != nil {
 			return err
 		}
-		e := shellEntry("use_request", now)
+		if err := storage.StillApproved(ctx, cat, stored); err != nil {
+			return err
+		}
+		e := shellEntry(lieciba.AuditUseRequest, now)
 		e.Who, e.WhoID, e.Object = stored.AskedBy, stored.AskedByID, "request:"+string(stored.ID)
 		e.Detail = "used at the machine's shell for " + made + ", approved by " + stored.DecidedBy
 		return cat.AppendAudit(ctx, e)
@@ -122,7 +127,7 @@ func refusedRotation(ctx context.Context, cat storage.Catalog, id lieciba.Reques
 	default:
 		return nil
 	}
-	e := shellEntry("use_request", time.Now())
+	e := shellEntry(lieciba.AuditUseRequest, time.Now())
 	e.Object, e.Outcome, e.Detail = "request:"+string(id), string(lieciba.CodeOf(why)), why.Error()
 	return cat.AppendAudit(ctx, e)
 }
@@ -131,7 +136,7 @@ func refusedRotation(ctx context.Context, cat storage.Catalog, id lieciba.Reques
 // an alarm, in the transaction of the rotation.
 func brokenGlass(cat storage.Catalog, reason string) func(context.Context, *evidence.Key) error {
 	return func(ctx context.Context, next *evidence.Key) error {
-		e := shellEntry("break_glass", time.Now())
+		e := shellEntry(lieciba.AuditBreakGlass, time.Now())
 		e.Object, e.Detail = "key:"+next.Fingerprint(), "the log's key was changed at the machine's shell without a second person: "+reason
 		if err := cat.AppendAudit(ctx, e); err != nil {
 			return err

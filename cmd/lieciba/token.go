@@ -36,7 +36,7 @@ func (c tokenAddCmd) Run(env environment) error {
 		if err != nil {
 			return err
 		}
-		if err := actShell(env.ctx, cat, "add_client_token", "client_token:"+string(t.ID), func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "client_token:"+string(t.ID), "token "+t.Name+" added with "+fmt.Sprint(t.Roles), func(ctx context.Context) error {
 			return cat.PutClientToken(ctx, t)
 		}); err != nil {
 			return err
@@ -53,8 +53,8 @@ func (c tokenAddCmd) make(env environment, cat storage.Catalog) (token string, t
 	if err != nil {
 		return "", t, err
 	}
-	if !lieciba.ValidCode(c.Name) || c.Name == lieciba.SourceAdHoc {
-		return "", t, lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit, and not %s", lieciba.SourceAdHoc)
+	if err := lieciba.CheckPrincipalName("name", c.Name); err != nil {
+		return "", t, err
 	}
 	now := time.Now()
 	token, t = api.NewClientToken(c.Name, roles, sites, now, c.For)
@@ -138,7 +138,7 @@ type tokenRotateCmd struct {
 func (c tokenRotateCmd) Run(env environment) error {
 	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
 		var plain string
-		if err := actShell(env.ctx, cat, "rotate_client_token", "client_token:"+c.ID, func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "client_token:"+c.ID, "token rotated", func(ctx context.Context) error {
 			old, err := tokenOf(ctx, cat, c.ID)
 			if err != nil {
 				return err
@@ -166,7 +166,7 @@ type tokenRevokeCmd struct {
 func (c tokenRevokeCmd) Run(env environment) error {
 	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
 		var name string
-		if err := actShell(env.ctx, cat, "revoke_client_token", "client_token:"+c.ID, func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "client_token:"+c.ID, "token revoked", func(ctx context.Context) error {
 			t, err := tokenOf(ctx, cat, c.ID)
 			if err != nil {
 				return err

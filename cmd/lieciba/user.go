@@ -44,8 +44,8 @@ func (c userAddCmd) Run(env environment) error {
 			return err
 		}
 		login := strings.ToLower(c.Login)
-		if !lieciba.ValidCode(login) || login == lieciba.SourceAdHoc {
-			return lieciba.Invalid("login", "must be 1 to 64 of a-z 0-9 . _ - and start with a letter or digit, and not %s", lieciba.SourceAdHoc)
+		if err := lieciba.CheckPrincipalName("login", login); err != nil {
+			return err
 		}
 		if _, err := cat.UserByLogin(env.ctx, login); err == nil {
 			return lieciba.Invalid("login", "%s exists already: use `lieciba user password` to change its password", login)
@@ -64,7 +64,7 @@ func (c userAddCmd) Run(env environment) error {
 		now := lieciba.Micro(time.Now())
 		u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: login, Name: c.Name,
 			PasswordHash: hash, MustChange: !c.Keep || made != "", Roles: roles, SiteIDs: sites, CreatedAt: now}
-		if err := actShell(env.ctx, cat, "add_user", "user:"+string(u.ID), func(ctx context.Context) error { return cat.PutUser(ctx, u) }); err != nil {
+		if err := actShell(env.ctx, cat, "user:"+string(u.ID), "user "+login+" added with "+fmt.Sprint(roles), func(ctx context.Context) error { return cat.PutUser(ctx, u) }); err != nil {
 			return err
 		}
 		return tell(env, "added "+login, made)
@@ -78,7 +78,7 @@ type userPasswordCmd struct {
 }
 
 func (c userPasswordCmd) Run(env environment) error {
-	return changeUser(env, c.configFlag, c.Login, "set_password", func() (func(u *lieciba.User), string, error) {
+	return changeUser(env, c.configFlag, c.Login, passwordSet, func() (func(u *lieciba.User), string, error) {
 		hash, made, err := readPassword(env)
 		return func(u *lieciba.User) { u.PasswordHash, u.MustChange = hash, !c.Keep || made != "" }, made, err
 	})
@@ -90,27 +90,29 @@ type userDisableCmd struct {
 }
 
 func (c userDisableCmd) Run(env environment) error {
-	return changeUser(env, c.configFlag, c.Login, "disable_user", func() (func(u *lieciba.User), string, error) {
+	return changeUser(env, c.configFlag, c.Login, "disabled", func() (func(u *lieciba.User), string, error) {
 		return func(u *lieciba.User) { u.Disabled = true }, "", nil
 	})
 }
 
+const passwordSet = "password set"
+
 // changeUser changes an account as it stands then, ends its sign-ins and records
-// both, all in one transaction. prepare asks what is to be changed before that.
-func changeUser(env environment, f configFlag, login, act string, prepare func() (change func(*lieciba.User), made string, err error)) error {
+// both, all in one transaction. done says what was changed. prepare asks what is to be changed before that.
+func changeUser(env environment, f configFlag, login, done string, prepare func() (change func(*lieciba.User), made string, err error)) error {
 	return withCatalog(env, f, func(cat storage.Catalog) error {
 		known, err := cat.UserByLogin(env.ctx, strings.ToLower(login))
 		if err != nil {
 			return err
 		}
-		if known.Issuer != "" && act == "set_password" {
+		if known.Issuer != "" && done == passwordSet {
 			return lieciba.Errorf(lieciba.CodeConflict, "%s signs in with the provider: add a local account instead", known.Login)
 		}
 		change, made, err := prepare()
 		if err != nil {
 			return err
 		}
-		if err := actShell(env.ctx, cat, act, "user:"+string(known.ID), func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "user:"+string(known.ID), done, func(ctx context.Context) error {
 			u, err := cat.User(ctx, known.ID) // again: it may have been closed while the password was typed
 			if err != nil {
 				return err
@@ -214,10 +216,10 @@ func tell(env environment, what, made string) error {
 	return err
 }
 
-// actShell does what an operator asked for at the machine itself and records it,
-// in one transaction.
-func actShell(ctx context.Context, cat storage.Catalog, act, object string, do func(ctx context.Context) error) error {
+// actShell changes accounts or clients' tokens as an operator asked for at the
+// machine itself and records it, in one transaction. detail says what was done.
+func actShell(ctx context.Context, cat storage.Catalog, object, detail string, do func(ctx context.Context) error) error {
 	now := lieciba.Micro(time.Now())
 	return cat.Act(ctx, &lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now,
-		Who: "shell", WhoID: "shell", Act: act, Object: object, Outcome: "ok"}, do)
+		Who: "shell", WhoID: "shell", Act: string(lieciba.ActManageUsers), Object: object, Outcome: "ok", Detail: detail}, do)
 }

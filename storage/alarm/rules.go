@@ -182,7 +182,7 @@ func Refusals(entries []lieciba.AuditEntry, now time.Time, th Thresholds) []liec
 func WrongPasswords(entries []lieciba.AuditEntry, now time.Time, th Thresholds) []lieciba.Alarm {
 	accounts, addresses := newByKey(lieciba.AlarmManyWrong), newByKey(lieciba.AlarmManyWrong)
 	for _, e := range entries {
-		if e.Act != "sign_in" || e.Outcome != string(lieciba.CodeUnauthenticated) || now.Sub(e.At) > time.Hour {
+		if e.Act != lieciba.AuditSignIn || e.Outcome != string(lieciba.CodeUnauthenticated) || now.Sub(e.At) > time.Hour {
 			continue
 		}
 		if e.WhoID != "" {

@@ -275,7 +275,7 @@ func (w *Watch) raise(ctx context.Context, a lieciba.Alarm, now time.Time) (fres
 		return false, nil
 	}
 	a.ID, a.At = lieciba.NewID[lieciba.AlarmID](now), lieciba.Micro(a.At)
-	e := lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: "system", WhoID: "system", Act: "raise_alarm",
+	e := lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: "system", WhoID: "system", Act: lieciba.AuditRaiseAlarm,
 		Object: "alarm:" + string(a.ID), SessionID: a.SessionID, Outcome: ok, Detail: string(a.Kind)}
 	err = w.cfg.Catalog.Act(ctx, &e, func(ctx context.Context) error {
 		raised, err := Raiser{w.cfg.Catalog}.RaiseAlarm(ctx, a)

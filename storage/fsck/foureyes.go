@@ -13,7 +13,7 @@ import (
 // The acts of four eyes in the audit log, each about a request.
 const (
 	actApprove             = lieciba.ActApproveRequest
-	actUse     lieciba.Act = "use_request"
+	actUse     lieciba.Act = lieciba.AuditUseRequest
 )
 
 // checkFourEyes proves invariant 16: what needs another's approval was approved by

@@ -35,9 +35,6 @@ const (
 	FixSpool  FixAction = "remove_spool_file" // Media and the evidence log have all of it
 )
 
-// actRepair is the act in the audit log.
-const actRepair = "repair"
-
 // Repair lists what can be put right without a doubt, and with apply does it,
 // each with an entry in the audit log in the act's own transaction. who names
 // the operator. It may run beside a server; spool files are left to a recorder
@@ -91,7 +88,7 @@ func (r *repairer) fix(ctx context.Context, f Fix, s lieciba.Segment, inside, af
 		return nil
 	}
 	now := lieciba.Micro(r.opt.Now())
-	e := lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: r.who, WhoID: "shell", Act: actRepair, Object: "segment:" + string(s.ID),
+	e := lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: r.who, WhoID: "shell", Act: lieciba.AuditRepair, Object: "segment:" + string(s.ID),
 		CameraID: s.CameraID, From: s.From, To: s.To, Outcome: "ok", Detail: fmt.Sprintf("%s: %s; before: %s; after: %s", f.Action, f.Reason, f.Before, f.After)}
 	err := r.catalog.Act(ctx, &e, inside)
 	if err == nil {

@@ -15,7 +15,7 @@ var errFounded = errors.New("the log has begun already")
 // found begins the log: key leaf, first checkpoint and audit entry, in one
 // transaction, so that two first starts with two keys cannot both succeed.
 func (s *Sequencer) found(ctx context.Context, key *evidence.Key) error {
-	e := s.entry("begin_log", key, "the hash log began")
+	e := s.entry(lieciba.AuditBeginLog, key, "the hash log began")
 	detail := evidence.FirstKey(key, "first key of the log")
 	var made []sequencedBatch
 	err := s.c.Catalog.Act(ctx, &e, func(ctx context.Context) error {
@@ -71,7 +71,7 @@ func (s *Sequencer) Rotate(ctx context.Context, next *evidence.Key, reason strin
 	s.mu.Lock()
 	s.next = next
 	s.mu.Unlock()
-	e := s.entry("rotate_key", next, reason)
+	e := s.entry(lieciba.AuditRotateKey, next, reason)
 	var made []sequencedBatch
 	err = s.c.Catalog.Act(ctx, &e, func(ctx context.Context) error {
 		made = nil

@@ -178,7 +178,7 @@ func (e *events) take(ctx context.Context, c lieciba.Camera, ev onvif.Event) {
 	st, _ := e.s.recorder.CameraStatus(c.ID)
 	at := lieciba.Micro(ev.At)
 	err := e.s.catalog.AppendAudit(ctx, lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](at), At: at, Who: "system", WhoID: "system",
-		Act: "camera_event", Object: "camera:" + string(c.ID), CameraID: c.ID, SessionID: st.SessionID, From: at, Outcome: "ok",
+		Act: lieciba.AuditCameraEvent, Object: "camera:" + string(c.ID), CameraID: c.ID, SessionID: st.SessionID, From: at, Outcome: "ok",
 		Detail: fmt.Sprintf("%s %s", ev.Kind, what)})
 	if err != nil {
 		e.s.log.ErrorContext(ctx, "a camera's event was not written down", "camera", c.ID, "event", ev.Kind, "state", what, "error", err)

@@ -215,5 +215,5 @@ func rewrapRow(ctx context.Context, box *secret.Box, row sealedRow) (n int, bad,
 func rotationEntry(who string) lieciba.AuditEntry {
 	now := lieciba.Micro(time.Now())
 	return lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: who, WhoID: who,
-		Act: "rotate_secret_key", Object: "secret_key:master", Outcome: "ok"}
+		Act: lieciba.AuditRotateSecretKey, Object: "secret_key:master", Outcome: "ok"}
 }
