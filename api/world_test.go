@@ -97,10 +97,16 @@ type option func(*Config)
 
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
+	cat, db := openSQLite(t)
+	return newWorldOn(t, cat, db, options...)
+}
+
+// openSQLite opens a new catalogue, and its database beside it.
+func openSQLite(t *testing.T) (storage.Catalog, *sql.DB) {
 	file := filepath.Join(t.TempDir(), "catalog.db")
 	cat, err := sqlite.Open(t.Context(), file)
 	require.NoError(t, err)
-	return newWorldOn(t, cat, openSQL(t, "sqlite", "file:"+file+"?mode=ro"), options...)
+	return cat, openSQL(t, "sqlite", "file:"+file+"?mode=ro")
 }
 
 // newPostgresWorld is newWorld on a real PostgreSQL.
@@ -121,6 +127,18 @@ func openSQL(t *testing.T, driver, where string) *sql.DB {
 
 // newWorldOn takes the catalogue over; db opens its database beside it.
 func newWorldOn(t *testing.T, cat storage.Catalog, db *sql.DB, options ...option) *world {
+	t.Helper()
+	w := newWorldWithoutHTTP(t, cat, db, options...)
+	w.http = httptest.NewUnstartedServer(nil)
+	w.http.Config = HTTPServer(w.server)
+	w.http.Config.ErrorLog = slog.NewLogLogger(w.cfg.Log.Handler(), slog.LevelError)
+	w.http.Start()
+	t.Cleanup(w.http.Close)
+	return w
+}
+
+// newWorldWithoutHTTP is a world whose server nobody serves yet.
+func newWorldWithoutHTTP(t *testing.T, cat storage.Catalog, db *sql.DB, options ...option) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: start}, cameras: &seamCameras{}, viewer: newSeamViewer(), refresh: &seamRefresh{},
 		exports: &seamExporter{files: map[lieciba.ExportID][]byte{}}, checker: &seamChecker{}, planner: &seamRetention{},
@@ -153,14 +171,7 @@ func newWorldOn(t *testing.T, cat storage.Catalog, db *sql.DB, options ...option
 	}
 	w.server, err = New(w.cfg)
 	require.NoError(t, err)
-	w.http = httptest.NewUnstartedServer(nil)
-	w.http.Config = HTTPServer(w.server)
-	w.http.Config.ErrorLog = slog.NewLogLogger(w.cfg.Log.Handler(), slog.LevelError)
-	w.http.Start()
-	t.Cleanup(func() {
-		w.http.Close()
-		require.NoError(t, w.server.Close())
-	})
+	t.Cleanup(func() { require.NoError(t, w.server.Close()) })
 	w.own, w.foreign = w.place("riga"), w.place("liepaja")
 	for _, r := range lieciba.Roles() {
 		plain, tok := NewClientToken("token-"+string(r), []lieciba.Role{r}, []lieciba.SiteID{w.own.site.ID}, start, 24*time.Hour)
