@@ -115,9 +115,9 @@ test("nothing is deleted before a policy was approved by somebody else", async (
   await policies.getByLabel("Tiesiskais pamats").fill("MK noteikumi Nr. 973");
   await policies.getByRole("button", { name: "Sagatavot noteikumu" }).click();
   await expect(policies.getByText("sagatavots", { exact: true })).toBeVisible();
-  await policies.getByRole("button", { name: "Lūgt apstiprināšanu" }).click();
+  await policies.getByRole("button", { name: "Pieprasīt apstiprinājumu" }).click();
   await policies.getByLabel("Iemesls").fill("Tā noteica ministrija");
-  await policies.getByRole("button", { name: "Lūgt apstiprināšanu" }).click();
+  await policies.getByRole("button", { name: "Pieprasīt apstiprinājumu" }).click();
   await expect(policies.getByText("Pieprasījums gaida apstiprinātāju līdz")).toBeVisible();
   await expect(policies.getByRole("button", { name: "Izmantot" })).toHaveCount(0);
   const plan = page.getByRole("region", { name: "Kas, kad un kāpēc tiks dzēsts" });
@@ -137,9 +137,9 @@ test("a hold ends when two people want it", async ({ page }) => {
   await holds.getByLabel("Atsauce").fill("A-17");
   await holds.getByLabel("Iemesls").fill("Apstrīdēšana");
   await holds.getByRole("button", { name: "Aizliegt dzēšanu" }).click();
-  await holds.getByRole("button", { name: "Lūgt atcelšanu" }).click();
+  await holds.getByRole("button", { name: "Pieprasīt atcelšanu" }).click();
   await holds.getByLabel("Iemesls").fill("Apstrīdēšana ir galā");
-  await holds.getByRole("button", { name: "Lūgt atcelšanu" }).click();
+  await holds.getByRole("button", { name: "Pieprasīt atcelšanu" }).click();
   await expect(holds.getByText("Pieprasījums gaida apstiprinātāju līdz")).toBeVisible();
   await approve("hold_release");
   await holds.getByRole("button", { name: "Izmantot" }).click();

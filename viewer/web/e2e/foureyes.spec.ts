@@ -73,12 +73,12 @@ async function openAppeal(page: Page, site: Ready, reference: string) {
 /** Asks for a grant on the page of the session; returns the request as the server has it. */
 async function ask(page: Page, site: Ready, reason: string, appeal: string): Promise<Request> {
   await page.goto(`${site.url}/sessions/${site.session}`);
-  await page.getByRole("button", { name: "Lūgt piekļuves atļauju" }).click();
+  await page.getByRole("button", { name: "Pieprasīt piekļuves atļauju" }).click();
   await page.getByLabel("Lieta").selectOption({ label: `apstrīdēšana ${appeal}` });
   await page.getByLabel("Iemesls").fill(reason);
   const [answer] = await Promise.all([
     page.waitForResponse((r) => r.url().endsWith("/v1/requests") && r.request().method() === "POST"),
-    page.getByRole("button", { name: "Lūgt piekļuves atļauju" }).click(),
+    page.getByRole("button", { name: "Pieprasīt piekļuves atļauju" }).click(),
   ]);
   expect(answer.status(), await answer.text()).toBe(201);
   return (await answer.json()) as Request;
@@ -104,11 +104,11 @@ test("a reviewer asks, another approves exactly that, the reviewer sees pictures
   await approver.goto(`${site.url}/requests`);
   await expect(approver.getByRole("link", { name: /Pieprasījumi/ })).toContainText("gaida 1 pieprasījums");
   const seen = card(approver, asked);
-  await expect(seen).toContainText(`${rita} lūdz skatīt ierakstu`);
+  await expect(seen).toContainText(`${rita} pieprasa skatīt ierakstu`);
   await expect(seen).toContainText("apstrīdēšana A-17");
   await expect(seen).toContainText("Klausīšanās daļas pārbaude");
   await expect(seen).toContainText(asked.digest.match(/.{4}/g)!.join(" "));
-  await expect(seen).toContainText(/\d s ieraksta, .*fragment/);
+  await expect(seen).toContainText(/\d s ieraksta, .*segment/);
   for (const name of asked.summary.cameras) await expect(seen).toContainText(name);
   const [yes, no] = [
     seen.getByRole("button", { name: "Apstiprināt" }),
@@ -163,7 +163,7 @@ async function markAndAsk(page: Page, site: Ready): Promise<Request> {
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("o");
   await expect(page.locator(".tracks .range")).toBeVisible();
-  await page.getByRole("button", { name: "Lūgt piekļuves atļauju" }).click();
+  await page.getByRole("button", { name: "Pieprasīt piekļuves atļauju" }).click();
   const form = page.getByRole("region", { name: "Piekļuves atļauja" });
   const cameras = form.getByRole("checkbox");
   await expect(cameras).toHaveCount(site.cameras.filter((c) => c.session === site.session).length);
@@ -172,7 +172,7 @@ async function markAndAsk(page: Page, site: Ready): Promise<Request> {
   await form.getByLabel("Iemesls").fill("Klausīšanās daļas pārbaude");
   const [answer] = await Promise.all([
     page.waitForResponse((r) => r.url().endsWith("/v1/requests") && r.request().method() === "POST"),
-    form.getByRole("button", { name: "Lūgt piekļuves atļauju" }).click(),
+    form.getByRole("button", { name: "Pieprasīt piekļuves atļauju" }).click(),
   ]);
   expect(answer.status(), await answer.text()).toBe(201);
   const r = (await answer.json()) as Request;
@@ -227,6 +227,6 @@ test("who asked withdraws, and an appeal goes its way to the end", async ({ site
   }
   await expect(reviewer.getByRole("region", { name: "Stāvoklis" }).getByRole("button")).toHaveCount(0);
   await reviewer.goto(`${site.url}/sessions/${site.session}`);
-  await reviewer.getByRole("button", { name: "Lūgt piekļuves atļauju" }).click();
+  await reviewer.getByRole("button", { name: "Pieprasīt piekļuves atļauju" }).click();
   await expect(reviewer.getByLabel("Lieta").locator("option", { hasText: "A-19" })).toHaveCount(0);
 });

@@ -2,14 +2,14 @@ import { useLocation } from "preact-iso";
 import { may } from "../lib/api";
 import type { Page } from "../lib/evidence";
 import type { Appeal } from "../lib/foureyes";
-import { codesOf, say, sayCode } from "../lib/i18n";
+import { choices, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { dateTime } from "../lib/time";
 import { AskForm } from "../parts/AskForm";
 import { Field } from "../parts/Field";
 import { Refused } from "../parts/Refused";
 
-const states = () => codesOf("appeal").map((code) => ({ code, text: sayCode("appeal", code) }));
+const states = () => choices("appeal");
 
 /** The appeals, by state; the filter is in the address. */
 export function Appeals() {

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { call, may } from "../lib/api";
 import { saveCSV } from "../lib/csv";
 import type { AuditEntry, LogCheck, LogState, Page } from "../lib/evidence";
-import { codesOf, language, say, sayCode, type Word } from "../lib/i18n";
+import { choices, language, say, sayCode, type Word } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { clockTime, dateTime, rigaInstant, rigaLocal } from "../lib/time";
 import { Choice } from "../parts/Choice";
@@ -72,7 +72,7 @@ export function Audit() {
 
 /** The codes of a prefix with their words, by word; the first stands for all. */
 function options(prefix: "act" | "outcome", all: Word) {
-  const list = codesOf(prefix).map((code) => ({ code, text: sayCode(prefix, code) }));
+  const list = choices(prefix);
   list.sort((a, b) => a.text.localeCompare(b.text, language.value));
   return [{ code: "", text: say(all) }, ...list];
 }

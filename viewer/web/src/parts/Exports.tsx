@@ -1,6 +1,6 @@
 import { may } from "../lib/api";
 import type { Export, Page } from "../lib/evidence";
-import { say, sayCode } from "../lib/i18n";
+import { choices, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { bytes, dateTime } from "../lib/time";
 import { Asked, useOpen } from "./Asked";
@@ -63,15 +63,12 @@ function One({ e }: { e: Export }) {
   );
 }
 
-const recipients = ["appeal_board", "court", "police", "data_subject", "other"];
-
 function Ask({ session }: { session: string }) {
   const body = (f: FormData) => ({ kind: "export", session_id: session, ...Object.fromEntries(f) });
-  const kinds = recipients.map((code) => ({ code, text: sayCode("recipient", code) }));
   return (
     <AskForm text={say("ask_package")} path="/requests" body={body}>
       <Field name="reason" label={say("purpose")} required focus />
-      <Choice name="recipient_kind" label={say("kind")} value="appeal_board" options={kinds} />
+      <Choice name="recipient_kind" label={say("kind")} value="appeal_board" options={choices("recipient")} />
       <Field name="recipient_name" label={say("recipient")} required />
       <Field name="recipient" label={say("recipient_key")} placeholder="age1…" />
     </AskForm>

@@ -7,9 +7,12 @@ interface Props {
   focus?: boolean;
   required?: boolean;
   placeholder?: string;
+  /** What it holds first, and again when it changes: what was typed stays while the page is drawn anew. */
   value?: string | number;
   min?: number;
   max?: number;
+  step?: number;
+  maxLength?: number;
 }
 
 /** One labelled input of a form. */
@@ -22,30 +25,30 @@ export function Field({
   value,
   min,
   max,
+  step,
+  maxLength = 500,
   focus = false,
 }: Props) {
   const first = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (focus) first.current?.focus();
   }, [focus]);
+  const same = {
+    name,
+    required,
+    placeholder,
+    defaultValue: value === undefined ? "" : String(value),
+    ref: first,
+  };
   return (
     <label class="field">
       <span>{label}</span>
-      {type === "datetime-local" ? (
-        <input type="datetime-local" name={name} value={value} />
-      ) : type === "number" ? (
-        <input type="number" name={name} required={required} value={value} min={min} max={max} />
+      {type === "number" ? (
+        <input key={value} {...same} type="number" min={min} max={max} />
+      ) : type === "datetime-local" ? (
+        <input key={value} {...same} type="datetime-local" step={step} />
       ) : (
-        <input
-          type="text"
-          name={name}
-          required={required}
-          placeholder={placeholder}
-          value={value}
-          maxLength={500}
-          autocomplete="off"
-          ref={first}
-        />
+        <input key={value} {...same} type="text" maxLength={maxLength} autocomplete="off" />
       )}
     </label>
   );

@@ -1,6 +1,6 @@
 import { may } from "../lib/api";
 import type { Hold, Page } from "../lib/evidence";
-import { codesOf, say, sayCode } from "../lib/i18n";
+import { choices, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { dateTime } from "../lib/time";
 import { AskOnce, type Open, useOpen } from "./Asked";
@@ -51,7 +51,7 @@ function One({ h, link, open }: { h: Hold; link: boolean; open: Open }) {
 }
 
 function Place({ session }: { session: string }) {
-  const kinds = codesOf("hold").map((code) => ({ code, text: sayCode("hold", code) }));
+  const kinds = choices("hold");
   return (
     <AskForm text={say("place_hold")} path={`/exam-sessions/${session}/holds`} body={Object.fromEntries}>
       <Choice name="kind" label={say("kind")} value="appeal" options={kinds} />
