@@ -5,25 +5,49 @@ import (
 	"time"
 )
 
+// AppealStanding is what a session's events make of one appeal.
+type AppealStanding struct {
+	Known   bool      // an event opened it
+	Decided time.Time // of the newest final decision, as it was told; zero: the appeal is open
+	// Counts is from when terms after the decision run: never from before this
+	// server was told of it, so that nobody ends a term by dating a decision back.
+	Counts time.Time
+	// Release is Counts of what the appeal's own system decided: its hold may end by
+	// itself a while after. Zero: none, or by hand alone, and two people release it.
+	Release time.Time
+}
+
+// Open reports whether no final decision stands.
+func (s AppealStanding) Open() bool { return s.Decided.IsZero() }
+
 // AppealStands decides what a session's events make of one appeal, whatever the
-// order they arrived in: decided is the instant of the final decision, the zero
-// time while the appeal is open; opened and decided at one instant it is open.
-// known is false when no event opened it.
-func AppealStands(events []SessionEvent, appeal string) (decided time.Time, known bool) {
-	var last SessionEvent
+// order they arrived in. Opened and decided at one instant it is open.
+func AppealStands(events []SessionEvent, appeal string) AppealStanding {
+	var s AppealStanding
+	var opened time.Time
 	for _, e := range events {
-		if e.Appeal != appeal || e.Kind != EventAppealOpened && e.Kind != EventAppealDecided {
+		if e.Appeal == appeal && e.Kind == EventAppealOpened {
+			s.Known, opened = true, later(opened, e.At)
+		}
+	}
+	for _, e := range events {
+		if e.Appeal != appeal || e.Kind != EventAppealDecided || !e.At.After(opened) {
 			continue
 		}
-		known = known || e.Kind == EventAppealOpened
-		if last.ID == "" || e.At.After(last.At) || e.At.Equal(last.At) && e.Kind == EventAppealOpened {
-			last = e
+		counts := later(e.At, e.ReceivedAt)
+		s.Decided, s.Counts = later(s.Decided, e.At), later(s.Counts, counts)
+		if e.Source != SourceByHand {
+			s.Release = later(s.Release, counts)
 		}
 	}
-	if last.Kind == EventAppealDecided {
-		decided = last.At
+	return s
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
 	}
-	return decided, known
+	return a
 }
 
 // ReleaseAfterAppeal is when the hold of an appeal may end by itself: after the
@@ -64,12 +88,12 @@ type AppealState string
 const (
 	AppealOpen   AppealState = "opened"
 	AppealCourt  AppealState = "court"  // went on to the administrative court
-	AppealFinal  AppealState = "final"  // decided for good: its hold ends after a delay
+	AppealFinal  AppealState = "final"  // decided for good
 	AppealClosed AppealState = "closed" // the work on it here is over
 )
 
-// Appeal is a contested result. Opening places a hold; a final decision lets the
-// hold end. It is known by an opaque reference alone.
+// Appeal is a contested result. Opening places a hold; the final decision of the
+// system that opened it lets the hold end, one by hand does not. It is known by an opaque reference alone.
 type Appeal struct {
 	ID         AppealID
 	SessionID  SessionID

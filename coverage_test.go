@@ -124,9 +124,40 @@ func TestAppealStands(t *testing.T) {
 		"a result in between":     {list{ev("1", opened, 1, "A"), ev("2", notified, 2, "A")}, time.Time{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, known := lieciba.AppealStands(c.events, "A")
-			require.Equal(t, c.decided, d)
-			require.Equal(t, c.known, known)
+			got := lieciba.AppealStands(c.events, "A")
+			require.Equal(t, c.decided, got.Decided)
+			require.Equal(t, c.decided.IsZero(), got.Open())
+			require.Equal(t, c.known, got.Known)
+		})
+	}
+}
+
+// A decision counts from when this server knew of it, and only the appeal's own
+// system lets the hold end by itself.
+func TestAppealTermsAreNotDatedBack(t *testing.T) {
+	at := func(h int) time.Time { return time.Date(2026, 11, 18, h, 0, 0, 0, time.UTC) }
+	ev := func(k lieciba.EventKind, source string, h, received int) lieciba.SessionEvent {
+		return lieciba.SessionEvent{Kind: k, Source: source, At: at(h), Appeal: "A", ReceivedAt: at(received)}
+	}
+	opened := ev(lieciba.EventAppealOpened, "exams", 1, 1)
+	decided := lieciba.EventAppealDecided
+	for name, c := range map[string]struct {
+		events                   []lieciba.SessionEvent
+		decided, counts, release time.Time
+	}{
+		"told at once":         {[]lieciba.SessionEvent{opened, ev(decided, "exams", 3, 3)}, at(3), at(3), at(3)},
+		"told late":            {[]lieciba.SessionEvent{opened, ev(decided, "exams", 2, 9)}, at(2), at(9), at(9)},
+		"a clock ahead":        {[]lieciba.SessionEvent{opened, ev(decided, "exams", 5, 4)}, at(5), at(5), at(5)},
+		"by hand":              {[]lieciba.SessionEvent{opened, ev(decided, lieciba.SourceByHand, 2, 9)}, at(2), at(9), time.Time{}},
+		"by hand, then told":   {[]lieciba.SessionEvent{opened, ev(decided, lieciba.SourceByHand, 4, 4), ev(decided, "exams", 3, 6)}, at(4), at(6), at(6)},
+		"told, then by hand":   {[]lieciba.SessionEvent{opened, ev(decided, "exams", 3, 3), ev(decided, lieciba.SourceByHand, 7, 7)}, at(7), at(7), at(3)},
+		"contested once more":  {[]lieciba.SessionEvent{opened, ev(decided, "exams", 3, 3), ev(lieciba.EventAppealOpened, lieciba.SourceByHand, 4, 4)}, time.Time{}, time.Time{}, time.Time{}},
+		"by hand once more":    {[]lieciba.SessionEvent{opened, ev(decided, "exams", 3, 3), ev(lieciba.EventAppealOpened, lieciba.SourceByHand, 4, 4), ev(decided, lieciba.SourceByHand, 5, 5)}, at(5), at(5), time.Time{}},
+		"decided before known": {[]lieciba.SessionEvent{ev(decided, "exams", 3, 4)}, at(3), at(4), at(4)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := lieciba.AppealStands(c.events, "A")
+			require.Equal(t, []time.Time{c.decided, c.counts, c.release}, []time.Time{got.Decided, got.Counts, got.Release})
 		})
 	}
 }

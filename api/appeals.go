@@ -103,8 +103,8 @@ func (s *Server) followAppeal(ctx context.Context, c *call, e lieciba.SessionEve
 	if err != nil {
 		return lieciba.Appeal{}, err
 	}
-	decided, known := lieciba.AppealStands(events, e.Appeal)
-	if !known { // decided before it was opened: the opening is on its way
+	stands := lieciba.AppealStands(events, e.Appeal)
+	if !stands.Known { // decided before it was opened: the opening is on its way
 		return lieciba.Appeal{}, nil
 	}
 	return s.cfg.Catalog.ChangeAppeal(ctx, e.SessionID, e.Appeal, func(current *lieciba.Appeal) (*lieciba.Appeal, error) {
@@ -117,10 +117,10 @@ func (s *Server) followAppeal(ctx context.Context, c *call, e lieciba.SessionEve
 			a.HoldID = hold.ID
 		}
 		switch {
-		case decided.IsZero() && (a.State == lieciba.AppealFinal || a.State == lieciba.AppealClosed):
+		case stands.Open() && (a.State == lieciba.AppealFinal || a.State == lieciba.AppealClosed):
 			a.State, a.FinalAt, a.ClosedAt, a.ClosedBy = lieciba.AppealOpen, time.Time{}, time.Time{}, "" // contested once more
-		case !decided.IsZero() && a.State != lieciba.AppealClosed:
-			a.State, a.FinalAt = lieciba.AppealFinal, decided
+		case !stands.Open() && a.State != lieciba.AppealClosed:
+			a.State, a.FinalAt = lieciba.AppealFinal, stands.Decided
 		}
 		return &a, nil
 	})
@@ -173,6 +173,9 @@ func (s *Server) moveAppeal(ctx context.Context, c *call, old appealCase, to lie
 	}
 	if err := lieciba.MoveAppeal(now.State, to); err != nil {
 		return now, err
+	}
+	if to == lieciba.AppealCourt && at.Before(now.FinalAt) { // the decision would stand on beside it
+		return now, lieciba.Invalid("at", "lies before the final decision that is contested")
 	}
 	e := s.byHand(c, old.session, "", now.Reference)
 	e.At = at

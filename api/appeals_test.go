@@ -67,9 +67,11 @@ func TestAppealByHand(t *testing.T) {
 	require.Equal(t, "court", state("court", "lawsuit").want(200).json()["state"])
 	require.Equal(t, "court", state("court", "lawsuit").want(200).json()["state"], "again changes nothing")
 	require.Equal(t, "final", state("final", "judgement").want(200).json()["state"])
-	require.NotNil(t, release(), "a final decision lets the hold end")
+	require.Nil(t, release(), "one person's word ends no hold")
+	w.as("reviewer", "POST", path+"/state", map[string]any{"state": "court", "reason": "cassation", "at": "2026-11-18T06:30:00.002Z"}).
+		refused(400, "invalid", "at")
 	require.Equal(t, "court", state("court", "cassation").want(200).json()["state"])
-	require.Nil(t, release(), "the court has it again")
+	require.Nil(t, release())
 	state("final", "judgement").want(200)
 	closed := state("closed", "archived").want(200).json()
 	require.Equal(t, []any{"closed", "token-reviewer"}, []any{closed["state"], closed["closed_by"]})
@@ -100,4 +102,28 @@ func TestBadAppeals(t *testing.T) {
 	w.as("reviewer", "POST", path, map[string]any{"state": "final", "reason": "x", "at": "2020-01-01T00:00:00Z"}).refused(400, "invalid", "at")
 	w.as("reviewer", "POST", path, map[string]any{"state": "final", "reason": "x", "at": "2030-01-01T00:00:00Z"}).refused(400, "invalid", "at")
 	require.Equal(t, lieciba.AppealOpen, lieciba.AppealState(w.appeals("")[0]["state"].(string)))
+}
+
+// S3 of the review: an appeal that waited for months is decided with a date that
+// makes the policy's term be over already. The hold stays until two people, or the
+// system that opened it, end it.
+func TestNobodyEndsAHoldByDatingBack(t *testing.T) {
+	w := newWorld(t)
+	w.ticks = true
+	x, _ := w.finished(w.own)
+	w.approved()
+	w.event(x, "E-1", "appeal_opened", "2026-11-18T08:30:00+02:00", "A-17").want(201)
+	w.later(200 * 24 * time.Hour)
+	hold := func() map[string]any {
+		holds := w.as("security", "GET", "/v1/holds?session="+string(x.ID), nil).want(200).items()
+		require.Len(t, holds, 1)
+		require.Equal(t, true, holds[0]["active"])
+		return holds[0]
+	}
+	path := "/v1/appeals/" + w.appeals("")[0]["id"].(string) + "/state"
+	w.as("reviewer", "POST", path, map[string]any{"state": "final", "reason": "x", "at": "2026-11-18T06:30:00.001Z"}).want(200)
+	require.Nil(t, hold()["release_due"])
+	// The system's own word counts from the day on which it came, not from its date.
+	w.event(x, "E-2", "appeal_decided", "2026-11-18T08:30:01+02:00", "A-17").want(201)
+	require.Equal(t, "2027-07-06T21:00:00Z", hold()["release_due"])
 }

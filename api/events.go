@@ -133,8 +133,8 @@ func (s *Server) pushEvent(c *call, x lieciba.ExamSession) error {
 }
 
 // holdAppeal makes the appeal's hold what the session's events ask for, in
-// whatever order they came: an open appeal has a hold, a decided one a hold that
-// ends by itself. What people released stays released, unless the appeal is
+// whatever order they came: an open appeal has a hold, one that its own system
+// decided a hold that ends by itself. What people released stays released, unless the appeal is
 // opened anew. A repeated event changes nothing.
 func (s *Server) holdAppeal(ctx context.Context, e lieciba.SessionEvent, fresh lieciba.Hold, repeated bool) (*lieciba.Hold, error) {
 	if e.Appeal == "" {
@@ -175,23 +175,24 @@ func (s *Server) holdAppeal(ctx context.Context, e lieciba.SessionEvent, fresh l
 }
 
 // appealRelease tells from when on the hold of an event's appeal may end by
-// itself: the zero time while the appeal is open, or without a policy that says so.
+// itself: the zero time while the appeal is open, without a policy that says so,
+// and for a decision that was noted by hand: two people release such a hold.
 func (s *Server) appealRelease(ctx context.Context, e lieciba.SessionEvent) (due time.Time, known bool, err error) {
 	events, err := s.cfg.Catalog.SessionEvents(ctx, e.SessionID)
 	if err != nil {
 		return due, false, err
 	}
-	decided, known := lieciba.AppealStands(events, e.Appeal)
-	if !known || decided.IsZero() {
-		return due, known, nil
+	stands := lieciba.AppealStands(events, e.Appeal)
+	if !stands.Known || stands.Release.IsZero() {
+		return due, stands.Known, nil
 	}
 	policies, err := s.cfg.Catalog.Policies(ctx)
 	if err != nil {
-		return due, known, err
+		return due, true, err
 	}
 	recs, err := s.cfg.Catalog.SessionRecordings(ctx, e.SessionID)
 	if err != nil {
-		return due, known, err
+		return due, true, err
 	}
 	var sealed []lieciba.PolicyID
 	for _, r := range recs {
@@ -200,11 +201,11 @@ func (s *Server) appealRelease(ctx context.Context, e lieciba.SessionEvent) (due
 			continue
 		}
 		if err != nil {
-			return due, known, err
+			return due, true, err
 		}
 		sealed = append(sealed, seal.PolicyID)
 	}
-	return lieciba.ReleaseAfterAppeal(policies, sealed, decided), known, nil
+	return lieciba.ReleaseAfterAppeal(policies, sealed, stands.Release), true, nil
 }
 
 func (s *Server) listEvents(c *call, x lieciba.ExamSession) error {

@@ -367,6 +367,17 @@ func TestLockUntil(t *testing.T) {
 	}
 }
 
+// A decision that is dated back puts the deletion off all the same: its term runs
+// from when it was told, and a hold that was released before ends no term.
+func TestDecisionDatedBack(t *testing.T) {
+	f := facts(notified("2026-01-31 10:00"), opened("A", "2026-02-10 10:00"), decided("A", "2026-02-10 10:01"),
+		hold(lieciba.HoldAppeal, "A", "2026-02-10 10:00", "", "2026-03-01"))
+	f.Events[2].ReceivedAt = riga("2026-06-15 10:00")
+	d := retention.Decide(f, riga("2026-06-15 11:00"))
+	require.False(t, d.Due)
+	require.Equal(t, riga("2026-07-16"), d.DueAt)
+}
+
 // TestAsOf: what came since does not make a rightful deletion look wrong, nor a
 // wrong one right.
 func TestAsOf(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 type appeal struct {
 	id      string
 	open    bool
-	decided time.Time // of the newest final decision
+	decided time.Time // of the newest final decision, from when terms after it run
 }
 
 // appealsOf lists the appeals that the events name, each as it stands.
@@ -24,8 +24,8 @@ func appealsOf(events []lieciba.SessionEvent) []appeal {
 			slices.ContainsFunc(list, func(a appeal) bool { return a.id == e.Appeal }) {
 			continue
 		}
-		decided, _ := lieciba.AppealStands(events, e.Appeal)
-		list = append(list, appeal{e.Appeal, decided.IsZero(), decided})
+		stands := lieciba.AppealStands(events, e.Appeal)
+		list = append(list, appeal{e.Appeal, stands.Open(), stands.Counts})
 	}
 	slices.SortFunc(list, func(a, b appeal) int { return cmp.Compare(a.id, b.id) })
 	return list
