@@ -34,9 +34,9 @@ const (
 	AuditRegisterPasskey = "register_passkey"
 	AuditRemovePasskey   = "remove_passkey"
 
-	// Steps of a request; asking is AuditAsk, approving ActApproveRequest.
+	// Steps of a request; asking is AuditAsk, deciding ActApproveRequest and
+	// ActRefuseRequest.
 	AuditAmendRequest    = "amend_request"
-	AuditRefuseRequest   = "refuse_request"
 	AuditWithdrawRequest = "withdraw_request"
 	AuditUseRequest      = "use_request"
 	AuditBeginGrant      = "begin_grant"
@@ -59,7 +59,7 @@ func AuditAsk(k RequestKind) string { return "ask_" + string(k) }
 // the caller's.
 func AuditActs() []string {
 	names := []string{AuditSignIn, AuditSignOut, AuditEndSignIn, AuditProve, AuditChangePassword, AuditRegisterPasskey, AuditRemovePasskey,
-		AuditAmendRequest, AuditRefuseRequest, AuditWithdrawRequest, AuditUseRequest, AuditBeginGrant,
+		AuditAmendRequest, AuditWithdrawRequest, AuditUseRequest, AuditBeginGrant,
 		AuditSeeAlarm, AuditRaiseAlarm, AuditBreakGlass,
 		AuditBeginLog, AuditRotateKey, AuditRotateSecretKey, AuditCameraEvent, AuditRepair}
 	for _, a := range Acts() {

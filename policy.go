@@ -27,6 +27,7 @@ const (
 	ActDraftPolicy     Act = "draft_policy"   // of retention
 	ActPlaceHold       Act = "place_hold"
 	ActApproveRequest  Act = "approve_request"  // of another person, whatever it asks for
+	ActRefuseRequest   Act = "refuse_request"   // of another person, also after its approval
 	ActCheckEvidence   Act = "check_evidence"   // run the chain check
 	ActApprovePolicy   Act = "approve_policy"   // done by an approved request: no role alone may
 	ActReleaseHold     Act = "release_hold"     // likewise, or the server's own after a final decision
@@ -62,7 +63,7 @@ func Acts() []Act {
 	return []Act{ActViewSites, ActViewCameras, ActManageCameras, ActManageSites, ActManageUsers,
 		ActViewSessions, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics,
 		ActReadEvidence, ActCosign, ActExport, ActPushEvent, ActReadRetention, ActDraftPolicy,
-		ActPlaceHold, ActApproveRequest, ActCheckEvidence, ActApprovePolicy, ActReleaseHold, ActDeleteRecording, ActSealRecording,
+		ActPlaceHold, ActApproveRequest, ActRefuseRequest, ActCheckEvidence, ActApprovePolicy, ActReleaseHold, ActDeleteRecording, ActSealRecording,
 		ActAskGrant, ActAskRelease, ActAskDeletion, ActAskPolicy, ActAskKeyRotation, ActAskRoles,
 		ActViewRequests, ActRevokeGrant, ActManageAppeals, ActViewAppeals, ActMarkIncident, ActReviewIncident,
 		ActRunPart, ActCheckReadiness, ActConfirmCancel, ActLinkSession, ActReadNotices, ActManageWebhooks,
@@ -92,6 +93,7 @@ var everywhere = map[Act][]Role{
 	ActCheckEvidence: {RoleSecurity},
 
 	ActApproveRequest: {RoleApprover},
+	ActRefuseRequest:  {RoleApprover, RoleSecurity},
 	ActAskGrant:       {RoleReviewer, RoleSecurity},
 	ActAskRelease:     {RoleReviewer, RoleSecurity},
 	ActAskDeletion:    {RoleSecurity},

@@ -39,6 +39,7 @@ check_evidence       -          -        -        all      -     -           -  
 delete_recording     -          -        -        -        -     -           -          -
 seal_recording       -          -        -        -        -     -           -          -
 approve_request      -          -        all      -        -     -           -          -
+refuse_request       -          -        all      all      -     -           -          -
 ask_grant            own        all      -        all      -     -           -          -
 ask_hold_release     -          all      -        all      -     -           -          -
 ask_early_deletion   -          -        -        all      -     -           -          -
@@ -123,7 +124,8 @@ func TestRolesAddUp(t *testing.T) {
 	require.Error(t, lieciba.Allow(p, "unknown_act", "own"))
 }
 
-// Nobody both administers and watches; nobody reads the audit log of their own deeds as administrator.
+// Nobody both administers and watches; nobody reads the audit log of their own deeds as administrator;
+// nobody both asks and approves.
 func TestSeparationOfDuties(t *testing.T) {
 	for _, role := range lieciba.Roles() {
 		p := lieciba.Principal{Roles: []lieciba.Role{role}, SiteIDs: []lieciba.SiteID{"own"}}
@@ -132,6 +134,9 @@ func TestSeparationOfDuties(t *testing.T) {
 		manages := may(lieciba.ActManageUsers) || may(lieciba.ActManageCameras)
 		require.False(t, watches && manages, role)
 		require.False(t, manages && may(lieciba.ActReadAudit), role)
+		for _, k := range lieciba.RequestKinds() {
+			require.False(t, may(lieciba.ActApproveRequest) && may(k.AskAct()), "%s both asks for %s and approves it", role, k)
+		}
 	}
 }
 

@@ -172,12 +172,27 @@ func (r Request) mustBe(want RequestState, now time.Time) error {
 	return nil
 }
 
+// mustBeOpen refuses what was refused, withdrawn or used, or has expired.
+func (r Request) mustBeOpen(now time.Time) error {
+	if s := r.StateAt(now); s != RequestWaiting && s != RequestApproved {
+		return Errorf(CodeConflict, "this request is %s", s)
+	}
+	return nil
+}
+
 // Approve lets another person say yes to exactly the digest that they saw, from
 // another sign-in, freshly proven by one of the methods. CodeForbidden for one's
-// own request or a machine, CodeNotFresh, CodeConflict names "digest" when what
-// is asked is not what was seen, CodeConflict for a state that does not wait.
+// own request, for a machine and for who might have asked for it themselves
+// (MayApprove), CodeNotFresh, CodeConflict names "digest" when what is asked is not
+// what was seen, CodeConflict for a state that does not wait.
 func (r Request) Approve(by Principal, in SignIn, digest [32]byte, now time.Time, methods ...SignInMethod) (Request, error) {
-	if err := r.decidable(by, now); err != nil {
+	if err := r.decidable(by); err != nil {
+		return r, err
+	}
+	if err := r.mustBe(RequestWaiting, now); err != nil {
+		return r, err
+	}
+	if err := r.Kind.MayApprove(by); err != nil {
 		return r, err
 	}
 	switch {
@@ -193,9 +208,38 @@ func (r Request) Approve(by Principal, in SignIn, digest [32]byte, now time.Time
 	return r.decided(RequestApproved, by, "", now), nil
 }
 
-// Refuse says no, with a reason. As Approve, but neither digest nor freshness matter.
+// MayApprove refuses who has no right to approve, and who has the right to ask for
+// this kind: two people with both would approve each other's requests for ever.
+// CodeForbidden.
+func (k RequestKind) MayApprove(by Principal) error {
+	if err := Allow(by, ActApproveRequest, ""); err != nil {
+		return err
+	}
+	if AllowSomewhere(by, k.AskAct()) == nil {
+		return Errorf(CodeForbidden, "your roles let you ask for this kind of thing (%s): somebody whose roles do not must approve it", k.AskAct())
+	}
+	return nil
+}
+
+// Stands tells whether the approval is still that of somebody who may approve:
+// approver is the account of DecidedByID as it is now. CodeConflict.
+func (r Request) Stands(approver User) error {
+	switch {
+	case UserID(r.DecidedByID) != approver.ID || approver.Disabled:
+		return Errorf(CodeConflict, "the account of %s, who approved this, is closed: ask anew", r.DecidedBy)
+	case r.Kind.MayApprove(Principal{ID: string(approver.ID), Name: approver.Login, Roles: approver.Roles, SiteIDs: approver.SiteIDs}) != nil:
+		return Errorf(CodeConflict, "%s, who approved this, may not approve it any more: ask anew", r.DecidedBy)
+	}
+	return nil
+}
+
+// Refuse says no, with a reason: before the approval or, until it is used, after
+// it. As Approve, but neither digest nor freshness nor the roles to ask matter.
 func (r Request) Refuse(by Principal, note string, now time.Time) (Request, error) {
-	if err := r.decidable(by, now); err != nil {
+	if err := r.decidable(by); err != nil {
+		return r, err
+	}
+	if err := r.mustBeOpen(now); err != nil {
 		return r, err
 	}
 	if err := CheckSentence("note", note); err != nil {
@@ -204,14 +248,15 @@ func (r Request) Refuse(by Principal, note string, now time.Time) (Request, erro
 	return r.decided(RequestRefused, by, note, now), nil
 }
 
-func (r Request) decidable(by Principal, now time.Time) error {
+// decidable refuses whose own matter it is.
+func (r Request) decidable(by Principal) error {
 	switch {
 	case by.ID == r.AskedByID:
 		return Errorf(CodeForbidden, "you asked for this: another person must decide")
 	case r.Kind == RequestRoles && string(r.Asked.UserID) == by.ID:
 		return Errorf(CodeForbidden, "this is about your own roles: another person must decide")
 	}
-	return r.mustBe(RequestWaiting, now)
+	return nil
 }
 
 func (r Request) decided(to RequestState, by Principal, note string, now time.Time) Request {
@@ -224,8 +269,8 @@ func (r Request) Withdraw(by Principal, now time.Time) (Request, error) {
 	if by.ID != r.AskedByID {
 		return r, Errorf(CodeForbidden, "only who asked may withdraw a request")
 	}
-	if s := r.StateAt(now); s != RequestWaiting && s != RequestApproved {
-		return r, Errorf(CodeConflict, "this request is %s", s)
+	if err := r.mustBeOpen(now); err != nil {
+		return r, err
 	}
 	return r.decided(RequestWithdrawn, by, "", now), nil
 }

@@ -46,6 +46,12 @@ func TestFourEyes(t *testing.T) {
 	refused(lieciba.CodeForbidden, r, berta, same, r.Digest, now, "the same sign-in")
 	refused(lieciba.CodeForbidden, r, lieciba.Principal{ID: "m", Machine: true}, fresh(now), r.Digest, now, "a machine")
 	refused(lieciba.CodeForbidden, r, berta, lieciba.SignIn{ID: "x", UserID: "carla", FreshAt: now, FreshBy: lieciba.SignInPasskey}, r.Digest, now, "another's sign-in")
+	both := berta
+	both.Roles = []lieciba.Role{lieciba.RoleApprover, lieciba.RoleReviewer}
+	refused(lieciba.CodeForbidden, r, both, fresh(now), r.Digest, now, "who may ask for a grant approves none")
+	none := berta
+	none.Roles = []lieciba.Role{lieciba.RoleSecurity}
+	refused(lieciba.CodeForbidden, r, none, fresh(now), r.Digest, now, "without the role")
 	refused(lieciba.CodeNotFresh, r, berta, fresh(now.Add(-lieciba.FreshFor)), r.Digest, now, "an old proof")
 	pass := fresh(now)
 	pass.FreshBy = lieciba.SignInPassword
@@ -107,5 +113,49 @@ func TestRequestRefusedWithdrawnOwnRoles(t *testing.T) {
 	require.Equal(t, []lieciba.CameraID{"a", "b"}, r.Asked.CameraIDs, "order does not matter to the digest")
 	for _, k := range lieciba.RequestKinds() {
 		require.NotEmpty(t, k.AskAct(), k)
+	}
+}
+
+// What was approved can be stopped by another person than who asked, until it is used.
+func TestRefuseAfterTheApproval(t *testing.T) {
+	now := time.Date(2026, 11, 18, 10, 0, 0, 0, time.UTC)
+	r := asked(t, now)
+	r, err := r.Approve(berta, fresh(now), r.Digest, now, lieciba.SignInPasskey)
+	require.NoError(t, err)
+	_, err = r.Refuse(anna, "never mind", now)
+	require.Equal(t, lieciba.CodeForbidden, lieciba.CodeOf(err), "one's own is withdrawn, not refused")
+	security := lieciba.Principal{ID: "carla", Name: "carla", Roles: []lieciba.Role{lieciba.RoleSecurity}}
+	no, err := r.Refuse(security, "berta's account was taken over", now.Add(time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, lieciba.RequestRefused, no.State)
+	require.Equal(t, []string{"carla", "berta's account was taken over"}, []string{no.DecidedBy, no.DecidedNote})
+	_, err = no.Use(anna, "grant:g", now)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err))
+	used, err := r.Use(anna, "grant:g", now)
+	require.NoError(t, err)
+	_, err = used.Refuse(security, "too late", now)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err))
+	_, err = r.Refuse(security, "too late", r.ExpiresAt)
+	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err))
+}
+
+// An approval is worth as much as its approver's account is at the use.
+func TestStands(t *testing.T) {
+	r := lieciba.Request{Kind: lieciba.RequestGrant, DecidedBy: "berta", DecidedByID: "berta"}
+	for name, c := range map[string]struct {
+		user lieciba.User
+		ok   bool
+	}{
+		"as it was":             {lieciba.User{ID: "berta", Roles: []lieciba.Role{lieciba.RoleApprover}}, true},
+		"closed":                {lieciba.User{ID: "berta", Roles: []lieciba.Role{lieciba.RoleApprover}, Disabled: true}, false},
+		"without the role":      {lieciba.User{ID: "berta", Roles: []lieciba.Role{lieciba.RoleSecurity}}, false},
+		"may ask for it by now": {lieciba.User{ID: "berta", Roles: []lieciba.Role{lieciba.RoleApprover, lieciba.RoleReviewer}}, false},
+		"another":               {lieciba.User{ID: "carla", Roles: []lieciba.Role{lieciba.RoleApprover}}, false},
+	} {
+		err := r.Stands(c.user)
+		require.Equal(t, c.ok, err == nil, name)
+		if !c.ok {
+			require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err), name)
+		}
 	}
 }

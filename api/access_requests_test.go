@@ -20,7 +20,7 @@ func init() {
 		"PATCH /v1/requests/:id":         "mine mine - all - - - -", // it is about a grant: administrators may not ask for one
 		"DELETE /v1/requests/:id":        "mine mine - all mine - - -",
 		"POST /v1/requests/:id/approval": "- - - - - - - -",
-		"POST /v1/requests/:id/refusal":  "- - all - - - - -",
+		"POST /v1/requests/:id/refusal":  "- - all all - - - -",
 		"POST /v1/requests/:id/use":      "mine mine - all mine - - -",
 		"GET /v1/grants":                 "yes yes yes yes yes - - -",
 		"DELETE /v1/grants/:id":          "mine mine all all mine - - -",
@@ -141,7 +141,9 @@ func (w *world) ask(kind lieciba.RequestKind, a lieciba.Asked, who lieciba.Princ
 
 // approve lets somebody else approve a request, in the catalogue.
 func (w *world) approve(r lieciba.Request) lieciba.Request {
-	by := lieciba.Principal{ID: lieciba.NewID[string](start), Name: "another"}
+	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](start), Login: "another-" + lieciba.NewID[string](start)[24:], Roles: []lieciba.Role{lieciba.RoleApprover}, CreatedAt: start}
+	require.NoError(w.t, w.catalog.PutUser(w.t.Context(), u))
+	by := lieciba.Principal{ID: string(u.ID), Name: u.Login, Roles: u.Roles}
 	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](start), UserID: lieciba.UserID(by.ID), FreshAt: w.clock.Now(), FreshBy: lieciba.SignInPasskey}
 	out, err := w.catalog.ChangeRequest(w.t.Context(), r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
 		next, err := r.Approve(by, in, r.Digest, w.clock.Now(), lieciba.SignInPasskey)

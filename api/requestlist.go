@@ -104,10 +104,10 @@ func (c *call) can(r lieciba.Request) []string {
 	waits, own := r.StateAt(c.now) == lieciba.RequestWaiting, r.AskedByID == c.who.ID
 	approved := r.StateAt(c.now) == lieciba.RequestApproved
 	about := r.Kind == lieciba.RequestRoles && string(r.Asked.UserID) == c.who.ID
-	if waits && !own && !about && lieciba.Allow(c.who, lieciba.ActApproveRequest, "") == nil {
-		if !c.who.Machine {
-			out = append(out, "approve")
-		}
+	if waits && !own && !about && !c.who.Machine && r.Kind.MayApprove(c.who) == nil {
+		out = append(out, "approve")
+	}
+	if (waits || approved) && !own && !about && lieciba.Allow(c.who, lieciba.ActRefuseRequest, "") == nil {
 		out = append(out, "refuse")
 	}
 	if own && (waits || approved) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"lieciba"
@@ -199,7 +198,7 @@ func (s *Server) refuseRequest(c *call, r lieciba.Request) error {
 	if err := c.read(&in); err != nil {
 		return err
 	}
-	return s.step(c, r, lieciba.AuditRefuseRequest, "refused: "+in.Note, func(r lieciba.Request) (lieciba.Request, error) {
+	return s.step(c, r, string(lieciba.ActRefuseRequest), "refused: "+in.Note, func(r lieciba.Request) (lieciba.Request, error) {
 		return r.Refuse(c.requester(), in.Note, c.now)
 	})
 }
@@ -320,16 +319,15 @@ func (c *call) refusedStep(name string, t target, digest string, err error) erro
 	case lieciba.CodeInvalid, lieciba.CodeTooLarge, lieciba.CodeUnsupported, lieciba.CodeUnavailable, lieciba.CodeInternal, lieciba.CodeFull:
 		return err
 	}
-	if errors.Is(err, errRightsLost) { // record has audited it
-		return err
-	}
 	e := c.entry(name, t)
 	e.Outcome = string(lieciba.CodeOf(err))
 	e.Detail = asError(err, c.requestID).Message
 	if digest != "" {
 		e.Detail += "; digest " + digest
 	}
-	c.auditRefused(e)
+	if auditErr := c.appendAudit(e); auditErr != nil { // the refusal stands
+		c.server.cfg.Log.ErrorContext(c.ctx(), "a refusal could not be audited", "error", auditErr, "request_id", c.requestID)
+	}
 	return err
 }
 

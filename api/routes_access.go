@@ -11,7 +11,7 @@ func (s *Server) accessRoutes() []route {
 		{patch, "/v1/requests/:id", shown(lieciba.ActViewRequests, lieciba.AuditAmendRequest, s.requestByID, s.amendRequest)},
 		{del, "/v1/requests/:id", shown(lieciba.ActViewRequests, lieciba.AuditWithdrawRequest, s.requestByID, s.withdrawRequest)},
 		{post, "/v1/requests/:id/approval", shown(lieciba.ActApproveRequest, string(lieciba.ActApproveRequest), s.requestByID, s.approveRequest)},
-		{post, "/v1/requests/:id/refusal", shown(lieciba.ActRefuseRequest, lieciba.AuditRefuseRequest, s.requestByID, s.refuseRequest)},
+		{post, "/v1/requests/:id/refusal", shown(lieciba.ActRefuseRequest, string(lieciba.ActRefuseRequest), s.requestByID, s.refuseRequest)},
 		{post, "/v1/requests/:id/use", shown(lieciba.ActViewRequests, lieciba.AuditUseRequest, s.requestByID, s.useRequest)},
 
 		{get, "/v1/grants", somewhere(lieciba.ActViewRequests, s.listGrants)},

@@ -78,7 +78,7 @@ func sameDecision(a, b lieciba.Request) bool {
 // requestMoves are the ways a request can go; what is not here is the end.
 var requestMoves = map[lieciba.RequestState][]lieciba.RequestState{
 	lieciba.RequestWaiting:  {lieciba.RequestWaiting, lieciba.RequestApproved, lieciba.RequestRefused, lieciba.RequestWithdrawn},
-	lieciba.RequestApproved: {lieciba.RequestUsed, lieciba.RequestWithdrawn},
+	lieciba.RequestApproved: {lieciba.RequestUsed, lieciba.RequestRefused, lieciba.RequestWithdrawn},
 }
 
 // PlanRequest decides what decide of ChangeRequest makes of a request. Who asked

@@ -24,7 +24,9 @@ func (l *hashLog) rotation(t *testing.T, kind lieciba.RequestKind, approved bool
 	if !approved {
 		return r
 	}
-	by := lieciba.Principal{ID: lieciba.NewID[string](at), Name: "berta"}
+	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](at), Login: lieciba.NewID[string](at), Roles: []lieciba.Role{lieciba.RoleApprover}, CreatedAt: lieciba.Micro(at)}
+	require.NoError(t, l.catalog.PutUser(t.Context(), u))
+	by := lieciba.Principal{ID: string(u.ID), Name: "berta", Roles: u.Roles}
 	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](at), UserID: lieciba.UserID(by.ID), FreshAt: at, FreshBy: lieciba.SignInPasskey}
 	r, err = l.catalog.ChangeRequest(t.Context(), r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
 		next, err := r.Approve(by, in, r.Digest, at, lieciba.SignInPasskey)
@@ -66,6 +68,12 @@ func TestKeyRotateSpendsARequest(t *testing.T) {
 	refused(lieciba.NewID[lieciba.RequestID](time.Now()), lieciba.CodeNotFound, "there is no request")
 	refused(l.rotation(t, lieciba.RequestKeyRotation, false, 0).ID, lieciba.CodeConflict, "requested")
 	refused(l.rotation(t, lieciba.RequestRoles, true, 0).ID, lieciba.CodeConflict, "asks for something else")
+	gone := l.rotation(t, lieciba.RequestKeyRotation, true, 0)
+	approver, err := l.catalog.User(t.Context(), lieciba.UserID(gone.DecidedByID))
+	require.NoError(t, err)
+	approver.Disabled = true
+	require.NoError(t, l.catalog.PutUser(t.Context(), approver))
+	refused(gone.ID, lieciba.CodeConflict, "who approved this, is closed")
 	refused(l.rotation(t, lieciba.RequestKeyRotation, true, lieciba.RequestLife).ID, lieciba.CodeConflict, "expired")
 	l.grow(t, 1)
 	require.Equal(t, first, l.sequencer.Key().VerifierKey())

@@ -19,7 +19,7 @@ type approved struct {
 
 var (
 	asker    = lieciba.Principal{ID: "anna", Name: "Anna", SignIn: "in-anna"}
-	approver = lieciba.Principal{ID: "berta", Name: "Berta", SignIn: "in-berta"}
+	approver = lieciba.Principal{ID: "berta", Name: "Berta", SignIn: "in-berta", Roles: []lieciba.Role{lieciba.RoleApprover}}
 )
 
 // by does an act on a request with its entry.

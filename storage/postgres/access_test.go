@@ -22,7 +22,7 @@ import (
 // asker asks for everything in these tests, approver approves it.
 var (
 	asker    = lieciba.Principal{ID: "asker", Name: "anna", SignIn: "in-anna"}
-	approver = lieciba.Principal{ID: "approver", Name: "berta", SignIn: "in-berta"}
+	approver = lieciba.Principal{ID: "approver", Name: "berta", SignIn: "in-berta", Roles: []lieciba.Role{lieciba.RoleApprover}}
 )
 
 func (w world) ask(kind lieciba.RequestKind) lieciba.Request {

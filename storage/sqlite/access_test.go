@@ -113,7 +113,7 @@ func TestWhatWasDecidedCannotBeRewritten(t *testing.T) {
 func furnishAccess(t *testing.T, c *Catalog, session lieciba.SessionID) {
 	t.Helper()
 	ctx, now := t.Context(), lieciba.Micro(time.Now())
-	anna, berta := lieciba.Principal{ID: "u1", Name: "anna", SignIn: "i1"}, lieciba.Principal{ID: "u2", Name: "berta", SignIn: "i2"}
+	anna, berta := lieciba.Principal{ID: "u1", Name: "anna", SignIn: "i1"}, lieciba.Principal{ID: "u2", Name: "berta", SignIn: "i2", Roles: []lieciba.Role{lieciba.RoleApprover}}
 	for _, to := range []lieciba.RequestState{lieciba.RequestWaiting, lieciba.RequestApproved, lieciba.RequestUsed} {
 		r, err := lieciba.NewRequest(lieciba.RequestGrant, lieciba.Asked{SessionID: session, Until: now.Add(time.Hour)}, "Appeal A-1.", anna, now)
 		require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 // Who asks and who approves, in the tests.
 var (
 	anna  = lieciba.Principal{ID: string(newID[lieciba.UserID]()), Name: "anna", SignIn: newID[lieciba.SignInID]()}
-	berta = lieciba.Principal{ID: string(newID[lieciba.UserID]()), Name: "berta", SignIn: newID[lieciba.SignInID]()}
+	berta = lieciba.Principal{ID: string(newID[lieciba.UserID]()), Name: "berta", SignIn: newID[lieciba.SignInID](), Roles: []lieciba.Role{lieciba.RoleApprover}}
 )
 
 // ask makes a request of anna's at sec(at), which lasts to sec(at) + 24 h.
@@ -81,7 +81,8 @@ var requestTests = map[string]func(*testing.T, *world){
 			"approved at no time":  {lieciba.RequestWaiting, lieciba.CodeInvalid, "decided_at", func(r *lieciba.Request) { r.State, r.DecidedByID = lieciba.RequestApproved, berta.ID }},
 			"changed by approval":  {lieciba.RequestWaiting, lieciba.CodeInternal, "", func(r *lieciba.Request) { decision(lieciba.RequestApproved, berta)(r); r.Asked.To = sec(99) }},
 			"waits again":          {lieciba.RequestApproved, lieciba.CodeConflict, "state", func(r *lieciba.Request) { r.State = lieciba.RequestWaiting }},
-			"refused afterwards":   {lieciba.RequestApproved, lieciba.CodeConflict, "state", decision(lieciba.RequestRefused, berta)},
+			"refused after use":    {lieciba.RequestUsed, lieciba.CodeConflict, "state", decision(lieciba.RequestRefused, berta)},
+			"refused then, asker":  {lieciba.RequestApproved, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestRefused, anna)},
 			"approved by a third":  {lieciba.RequestApproved, lieciba.CodeConflict, "state", func(r *lieciba.Request) { r.DecidedBy, r.DecidedByID = "cilda", "c" }},
 			"used for nothing":     {lieciba.RequestApproved, lieciba.CodeInvalid, "used_for", func(r *lieciba.Request) { r.State, r.UsedAt = lieciba.RequestUsed, sec(9) }},
 			"used too late":        {lieciba.RequestApproved, lieciba.CodeConflict, "expires_at", func(r *lieciba.Request) { used(r); r.UsedAt = r.ExpiresAt }},
@@ -100,6 +101,36 @@ var requestTests = map[string]func(*testing.T, *world){
 			got, err := w.Request(w.ctx, r.ID)
 			require.NoError(t, err)
 			require.Equal(t, r, got, "%s: nothing changed", name)
+		}
+	},
+
+	"RefusedAfterTheApproval": func(t *testing.T, w *world) {
+		r := w.inState(t, lieciba.RequestApproved)
+		cilda := lieciba.Principal{ID: string(newID[lieciba.UserID]()), Name: "cilda"}
+		got, err := w.change(r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+			out, err := r.Refuse(cilda, "Konts ir pārņemts", sec(2))
+			return &out, err
+		})
+		require.NoError(t, err)
+		require.Equal(t, []any{lieciba.RequestRefused, "cilda", cilda.ID, "Konts ir pārņemts"}, []any{got.State, got.DecidedBy, got.DecidedByID, got.DecidedNote})
+		_, err = w.change(r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+			r.State, r.UsedAt, r.UsedFor = lieciba.RequestUsed, sec(3), "grant:x"
+			return &r, nil
+		})
+		requireCode(t, err, lieciba.CodeConflict, "state")
+	},
+
+	"AnApprovalOfAnAccountThatIsClosed": func(t *testing.T, w *world) {
+		u := lieciba.User{ID: newID[lieciba.UserID](), Login: "zane", Roles: []lieciba.Role{lieciba.RoleApprover}, CreatedAt: sec(0)}
+		require.NoError(t, w.PutUser(w.ctx, u))
+		r := lieciba.Request{Kind: lieciba.RequestGrant, DecidedBy: "zane", DecidedByID: string(u.ID)}
+		require.NoError(t, storage.StillApproved(w.ctx, w, r))
+		u.Disabled = true
+		require.NoError(t, w.PutUser(w.ctx, u))
+		requireCode(t, storage.StillApproved(w.ctx, w, r), lieciba.CodeConflict, "")
+		for _, id := range []string{string(newID[lieciba.UserID]()), "zane"} {
+			r.DecidedByID = id
+			requireCode(t, storage.StillApproved(w.ctx, w, r), lieciba.CodeConflict, "")
 		}
 	},
 

@@ -10,7 +10,7 @@ import (
 
 var (
 	asker    = lieciba.Principal{ID: "u1", Name: "I. Izskatītāja", SignIn: "s1"}
-	approver = lieciba.Principal{ID: "u2", Name: "A. Apstiprinātājs", SignIn: "s2"}
+	approver = lieciba.Principal{ID: "u2", Name: "A. Apstiprinātājs", SignIn: "s2", Roles: []lieciba.Role{lieciba.RoleApprover}}
 )
 
 // live gives a session what an exam leaves behind: incidents that were corrected,
