@@ -241,8 +241,9 @@ type AuditFilter struct {
 	Act       string
 	SessionID lieciba.SessionID
 	CameraID  lieciba.CameraID
+	Outcomes  []string // any of them
 	Span      lieciba.Interval
-	Limit     int // 0: 100; at most 1000
+	Limit     int // 0: 100; at most MaxPage
 	Before    lieciba.AuditID
 }
 

@@ -61,6 +61,7 @@ type SessionLinks interface {
 // AlarmFilter narrows ListAlarms. Zero fields do not filter.
 type AlarmFilter struct {
 	Kinds  []lieciba.AlarmKind
+	Key    string
 	Unseen bool
 	Limit  int // 0: 100; at most 1000
 	Before lieciba.AlarmID

@@ -10,12 +10,12 @@ import (
 // The decisions that every Catalog takes inside its transactions. Pure: the
 // catalogue reads and locks the rows, asks here, and writes what it is told.
 
-// PageLimit is how many rows a list returns: 100 for 0, at most 1000.
+// PageLimit is how many rows a list returns: 100 for 0, at most MaxPage.
 func PageLimit(limit int) int {
 	if limit <= 0 {
 		return 100
 	}
-	return min(limit, 1000)
+	return min(limit, MaxPage)
 }
 
 // The first and last instant that a catalogue can hold.

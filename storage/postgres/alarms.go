@@ -70,6 +70,9 @@ func (c *Catalog) alarmQuery(ctx context.Context, f storage.AlarmFilter) (string
 	if len(f.Kinds) > 0 {
 		w.add("kind = ANY (?)", texts(f.Kinds))
 	}
+	if f.Key != "" {
+		w.add("key = ?", f.Key)
+	}
 	if f.Unseen {
 		w.add("seen_at IS NULL")
 	}

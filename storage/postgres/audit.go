@@ -68,6 +68,9 @@ func (c *Catalog) auditQuery(ctx context.Context, f storage.AuditFilter) (string
 	if f.CameraID != "" {
 		w.add("camera_id = ?", f.CameraID)
 	}
+	if len(f.Outcomes) > 0 {
+		w.add("outcome = ANY (?)", f.Outcomes)
+	}
 	if !f.Span.From.IsZero() {
 		w.add("at >= ?", ts(f.Span.From))
 	}

@@ -69,6 +69,9 @@ func (c *Catalog) alarmQuery(ctx context.Context, f storage.AlarmFilter) (string
 	if len(f.Kinds) > 0 {
 		anyOf(&w, "+kind", f.Kinds) // by time, unsorted: there are few kinds
 	}
+	if f.Key != "" {
+		w.add("key = ?", f.Key)
+	}
 	if f.Unseen {
 		w.add("seen_at IS NULL")
 	}

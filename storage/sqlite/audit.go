@@ -66,6 +66,9 @@ func (c *Catalog) auditQuery(ctx context.Context, f storage.AuditFilter) (string
 	if f.CameraID != "" {
 		w.add("camera_id = ? AND camera_id <> ''", f.CameraID)
 	}
+	if len(f.Outcomes) > 0 {
+		anyOf(&w, "outcome", f.Outcomes)
+	}
 	if !f.Span.From.IsZero() {
 		w.add("at >= ?", us(f.Span.From))
 	}

@@ -134,6 +134,7 @@ var accountTests = map[string]func(*testing.T, *world){
 
 func testAudit(t *testing.T, w *world) {
 	watch, push, sign := newAudit("watch_archive", sec(1)), newAudit("push_session", sec(2)), newAudit("sign_in", sec(3))
+	sign.Outcome = "unauthenticated"
 	watch.SessionID, watch.CameraID, watch.From, watch.To = w.session.ID, w.camera.ID, sec(10), sec(20)
 	push.SessionID, push.WhoID = w.session.ID, watch.WhoID
 	for _, e := range []lieciba.AuditEntry{push, watch, sign} {
@@ -152,6 +153,8 @@ func testAudit(t *testing.T, w *world) {
 		"act":     {storage.AuditFilter{Act: "sign_in"}, []lieciba.AuditEntry{sign}},
 		"session": {storage.AuditFilter{SessionID: w.session.ID}, []lieciba.AuditEntry{push, watch}},
 		"camera":  {storage.AuditFilter{CameraID: w.camera.ID}, []lieciba.AuditEntry{watch}},
+		"outcome": {storage.AuditFilter{Outcomes: []string{"unauthenticated", "forbidden"}}, []lieciba.AuditEntry{sign}},
+		"refused": {storage.AuditFilter{Outcomes: []string{"forbidden"}}, nil},
 		"span":    {storage.AuditFilter{Span: lieciba.Interval{From: sec(1), To: sec(3)}}, []lieciba.AuditEntry{push, watch}},
 		"since":   {storage.AuditFilter{Span: lieciba.Interval{From: sec(2)}}, []lieciba.AuditEntry{sign, push}},
 		"limit":   {storage.AuditFilter{SessionID: w.session.ID, Limit: 1, Before: push.ID}, []lieciba.AuditEntry{watch}},

@@ -112,6 +112,8 @@ var alarmTests = map[string]func(*testing.T, *world){
 			"kind":    {storage.AlarmFilter{Kinds: []lieciba.AlarmKind{lieciba.AlarmRefusals, lieciba.AlarmOwnSite}}, []lieciba.Alarm{all[1], all[3], all[5]}},
 			"page":    {storage.AlarmFilter{Limit: 2, Before: all[2].ID}, all[3:5]},
 			"narrow":  {storage.AlarmFilter{Kinds: []lieciba.AlarmKind{lieciba.AlarmRefusals}, Unseen: true, Before: all[1].ID}, []lieciba.Alarm{all[5]}},
+			"key":     {storage.AlarmFilter{Key: all[1].Key}, all[1:2]},
+			"of kind": {storage.AlarmFilter{Key: all[1].Key, Kinds: []lieciba.AlarmKind{all[0].Kind}}, nil},
 			"nothing": {storage.AlarmFilter{Kinds: []lieciba.AlarmKind{lieciba.AlarmOwnSite}}, nil},
 		} {
 			got, err := w.ListAlarms(w.ctx, c.f)
