@@ -14,11 +14,13 @@ const (
 	AlarmUncollected AlarmKind = "export_not_collected"
 	AlarmBreakGlass  AlarmKind = "break_glass" // a local account signed in though a provider is set up, or the key was changed by one person
 	AlarmManyWrong   AlarmKind = "wrong_passwords"
+	// AlarmAccountReset: another person set an account's password or opened it again.
+	AlarmAccountReset AlarmKind = "account_reset"
 )
 
 // AlarmKinds lists every kind.
 func AlarmKinds() []AlarmKind {
-	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmManyWrong}
+	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmManyWrong, AlarmAccountReset}
 }
 
 // Alarm is raised once per Kind and Key.

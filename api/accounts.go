@@ -109,11 +109,11 @@ type newUser struct {
 }
 
 func (in newUser) check() error {
-	if !lieciba.ValidCode(in.Login) || in.Login != strings.ToLower(in.Login) {
-		return lieciba.Invalid("login", "must be 1 to 64 of a-z 0-9 . _ - and start with a letter or digit")
+	if in.Login != strings.ToLower(in.Login) {
+		return lieciba.Invalid("login", "must be in lower case")
 	}
-	if in.Login == lieciba.SourceAdHoc {
-		return lieciba.Invalid("login", "%q is kept for sessions that are started by hand", in.Login)
+	if err := lieciba.CheckPrincipalName("login", in.Login); err != nil {
+		return err
 	}
 	if in.Password != nil {
 		if err := password.Check(*in.Password); err != nil {
@@ -241,25 +241,45 @@ func (s *Server) changeUser(c *call) error {
 }
 
 // storeUserChange changes the user as they are by now and ends their sign-ins.
-// An empty hash keeps the password.
+// An empty hash keeps the password. A new password, and opening a closed account,
+// takes the account's rights and raises an alarm: else one administrator could act
+// as anybody, as an approver too.
 func (s *Server) storeUserChange(c *call, id lieciba.UserID, in userChange, hash string) (u lieciba.User, err error) {
 	e := c.entry(string(lieciba.ActManageUsers), target{what: "user", id: string(id)})
 	err = c.record(&e, func(ctx context.Context) error {
 		if u, err = s.cfg.Catalog.User(ctx, id); err != nil {
 			return asNotFound(err, "user")
 		}
+		closed := u.Disabled
 		changed := in.apply(&u)
 		if hash != "" {
 			u.PasswordHash, u.MustChange = hash, true
 			changed = append(changed, "password")
 		}
 		e.Detail = "changed: " + strings.Join(changed, "; ")
+		if hash != "" || closed && !u.Disabled {
+			if err := s.resetAccount(ctx, &e, &u); err != nil {
+				return err
+			}
+		}
 		if err := s.cfg.Catalog.PutUser(ctx, u); err != nil {
 			return err
 		}
 		return s.cfg.Catalog.DeleteSignIns(ctx, id, c.now)
 	})
 	return u, err
+}
+
+// resetAccount takes the account's rights, says so in the entry and raises the alarm.
+func (s *Server) resetAccount(ctx context.Context, e *lieciba.AuditEntry, u *lieciba.User) error {
+	taken, err := TakeRights(ctx, s.cfg.Catalog, u, e.Who, e.At)
+	if err != nil {
+		return err
+	}
+	if taken != "" {
+		e.Detail += "; taken: " + taken
+	}
+	return s.raise(ctx, AccountReset(*e, *u))
 }
 
 // setRoles gives an account exactly these roles and sites and ends its sign-ins.
