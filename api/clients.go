@@ -68,11 +68,8 @@ type newClientToken struct {
 }
 
 func (in newClientToken) check() error {
-	if !lieciba.ValidCode(in.Name) {
-		return lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
-	}
-	if in.Name == lieciba.SourceAdHoc {
-		return lieciba.Invalid("name", "%q is kept for sessions that are started by hand", in.Name)
+	if err := lieciba.CheckPrincipalName("name", in.Name); err != nil {
+		return err
 	}
 	if err := checkRolesOf(in.Roles, machinesRoles); err != nil {
 		return err

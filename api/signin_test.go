@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/api/oidc"
 )
 
 const goodPassword = "trīs baltas kazas"
@@ -295,7 +296,10 @@ func TestUsersAreManaged(t *testing.T) {
 	} {
 		w.badly("admin", "POST", "/v1/users", body).refused(400, "invalid", field)
 	}
-	w.as("admin", "POST", "/v1/users", map[string]any{"login": "ad-hoc", "name": "X"}).refused(400, "invalid", "login")
+	for _, login := range []string{"ad-hoc", "by-hand", "shell", "system", "provider", "unknown"} {
+		w.as("admin", "POST", "/v1/users", map[string]any{"login": login, "name": "X"}).refused(400, "invalid", "login")
+		w.as("admin", "POST", "/v1/client-tokens", map[string]any{"name": login, "roles": []string{"monitoring"}}).refused(400, "invalid", "name")
+	}
 	for _, field := range []string{"roles", "site_ids"} { // four eyes: a request of kind roles
 		w.badly("admin", "PATCH", path, map[string]any{field: []string{}}).refused(400, "invalid", field)
 	}
@@ -394,4 +398,17 @@ func TestOneNetworkCannotShutOutTheOthers(t *testing.T) {
 	_, err := work.enter(t.Context(), "198.51.100.7")
 	require.Equal(t, lieciba.CodeRateLimited, lieciba.CodeOf(err))
 	w.signIn(w.browser(), "anna", goodPassword).want(200)
+}
+
+// A provider's user name that reads as the server's own is not taken over.
+func TestPeopleOfAProviderBearNoReservedName(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"shell", "System", "provider", "unknown", "ad-hoc", "by-hand"} {
+		login, err := w.server.freeLogin(t.Context(), oidc.Person{Username: name}, "issuer\x00subject")
+		require.NoError(t, err)
+		require.Regexp(t, `^person-[0-9a-f]{8}$`, login, name)
+	}
+	login, err := w.server.freeLogin(t.Context(), oidc.Person{Username: "Anna"}, "issuer\x00subject")
+	require.NoError(t, err)
+	require.Equal(t, "anna", login)
 }
