@@ -130,6 +130,7 @@ const (
 	CauseAuthFailed       GapCause = "auth_failed"      // the camera refused the credentials
 	CauseServerDown       GapCause = "server_down"      // no recording process was alive
 	CauseServerStart      GapCause = "server_start"     // the server or the recording began inside the window
+	CauseToldLate         GapCause = "told_late"        // the session was not known to this server yet
 	CauseDiskFull         GapCause = "disk_full"
 	CauseStoreUnavailable GapCause = "store_unavailable" // catalogue or media store refused, spool exhausted
 	CauseSpoolCorrupt     GapCause = "spool_corrupt"     // a torn or unreadable spool file
@@ -142,7 +143,7 @@ const (
 // GapCauses lists every cause.
 func GapCauses() []GapCause {
 	return []GapCause{CauseCameraOffline, CauseNetworkLoss, CauseCameraRestarted, CauseDecodeError,
-		CauseAuthFailed, CauseServerDown, CauseServerStart, CauseDiskFull, CauseStoreUnavailable,
+		CauseAuthFailed, CauseServerDown, CauseServerStart, CauseToldLate, CauseDiskFull, CauseStoreUnavailable,
 		CauseSpoolCorrupt, CauseOverload, CauseNotAssigned, CauseLeaseHeld, CauseNotAllowed}
 }
 

@@ -20,6 +20,7 @@ type env struct {
 	open     opener
 	log      *slog.Logger
 	timeline *clock.Timeline
+	began    time.Time // this process
 	spool    *spool
 	wg       sync.WaitGroup
 	wanted   chan struct{} // Refresh; capacity 1

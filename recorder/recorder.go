@@ -144,6 +144,7 @@ func New(cfg Config) (*Recorder, error) {
 	}
 	e := &env{cfg: cfg, open: openRTSP, log: cfg.Log, timeline: clock.NewTimeline(cfg.Clock), spool: sp,
 		wanted: make(chan struct{}, 1), uploads: make(chan struct{}, 1)}
+	e.began = lieciba.Micro(e.now()).UTC()
 	r := &Recorder{env: e, leases: &leases{env: e, state: map[lieciba.CameraID]bool{}}, up: &uploader{env: e, batch: uploadBatch},
 		ready: make(chan struct{}), stopped: make(chan struct{}),
 		sinks: map[wantKey]*sink{}, cameras: map[lieciba.CameraID]*camera{}}

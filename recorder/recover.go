@@ -3,6 +3,7 @@ package recorder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,10 +210,13 @@ func (e *env) resumeRecording(ctx context.Context, rec lieciba.Recording, window
 	if out.gap != nil {
 		out.covered = out.gap.From
 	}
-	for _, h := range holes {
-		g := e.newGap(rec, h, e.holeCause(rec.ID), "no recording process was alive")
-		if h.To.Equal(until) && out.gap == nil && until.Before(window.To) {
-			g.To, out.covered, out.gap = time.Time{}, h.From, &g // goes on until a key frame comes
+	lost, err := e.lost(ctx, rec, holes, "no recording process was alive")
+	if err != nil {
+		return resumed{}, err
+	}
+	for _, g := range lost {
+		if g.To.Equal(until) && out.gap == nil && until.Before(window.To) {
+			g.To, out.covered, out.gap = time.Time{}, g.From, &g // goes on until a key frame comes
 		}
 		if err := cat.PutGap(ctx, g); err != nil {
 			return resumed{}, err
@@ -240,6 +244,32 @@ func (e *env) resumeGap(ctx context.Context, g *lieciba.Gap, segs []lieciba.Segm
 		}
 	}
 	return e.cfg.Catalog.CloseGap(ctx, g.ID, g.To)
+}
+
+// lost makes the gaps of spans of a recording that nobody recorded: up to the
+// instant at which its session was told to this server nobody could.
+func (e *env) lost(ctx context.Context, rec lieciba.Recording, holes []lieciba.Interval, detail string) ([]lieciba.Gap, error) {
+	if len(holes) == 0 {
+		return nil, nil
+	}
+	session, err := e.cfg.Catalog.Session(ctx, rec.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	told := session.CreatedAt
+	var out []lieciba.Gap
+	for _, h := range holes {
+		if h.From.Before(told) {
+			late := lieciba.Interval{From: h.From, To: earliest(h.To, told)}
+			out = append(out, e.newGap(rec, late, lieciba.CauseToldLate, fmt.Sprintf("the session was told at %s, this process runs since %s",
+				told.Format(time.RFC3339), e.began.Format(time.RFC3339))))
+			h.From = late.To
+		}
+		if !h.Empty() {
+			out = append(out, e.newGap(rec, h, e.holeCause(rec.ID), detail))
+		}
+	}
+	return out, nil
 }
 
 func (e *env) holeCause(rec lieciba.RecordingID) lieciba.GapCause {
@@ -300,10 +330,13 @@ func (e *env) settle(ctx context.Context, id lieciba.RecordingID) error {
 		}
 	}
 	cover := lieciba.Cover(rec.Window, spans(segs), gapSpans(gaps, rec.Window.To))
-	for _, h := range cover.Holes {
-		cause := e.holeCause(id)
-		e.log.WarnContext(ctx, "declaring a hole", "recording", id, "from", h.From, "to", h.To, "cause", cause)
-		if err := cat.PutGap(ctx, e.newGap(rec, h, cause, "found when the recording was closed")); err != nil {
+	lost, err := e.lost(ctx, rec, cover.Holes, "found when the recording was closed")
+	if err != nil {
+		return err
+	}
+	for _, g := range lost {
+		e.log.WarnContext(ctx, "declaring a hole", "recording", id, "from", g.From, "to", g.To, "cause", g.Cause)
+		if err := cat.PutGap(ctx, g); err != nil {
 			return err
 		}
 	}

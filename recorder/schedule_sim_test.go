@@ -355,6 +355,37 @@ func TestSessionThatPassedWhileTheServerWasDown(t *testing.T) {
 	})
 }
 
+// Whose fault it was that nobody recorded: a server that runs cannot record what
+// it is told of when it is over, and one that was down could have.
+func TestSessionToldWhenItIsOver(t *testing.T) {
+	sim(t, 1, func(t *testing.T, h *house) {
+		_, stop := h.start()
+		time.Sleep(10 * time.Minute)
+		now := lieciba.Micro(time.Now())
+		over := h.session(h.rooms[0], now.Add(-8*time.Minute), now.Add(-6*time.Minute), nil)
+		time.Sleep(10 * time.Second)
+		stop()
+		begin := lieciba.Micro(time.Now())
+		time.Sleep(time.Minute)
+		told := lieciba.Micro(time.Now())
+		midway := h.session(h.rooms[0], begin, begin.Add(3*time.Minute), nil)
+		time.Sleep(10 * time.Minute)
+		h.start()
+		time.Sleep(10 * time.Second)
+		x, y := h.only(over), h.only(midway)
+		require.Equal(t, []lieciba.GapCause{lieciba.CauseToldLate}, causes(x))
+		require.Equal(t, x.Window, x.gaps[0].Span(now))
+		require.Contains(t, x.gaps[0].Detail, "told at "+now.Format(time.RFC3339))
+		require.Equal(t, []lieciba.GapCause{lieciba.CauseToldLate, lieciba.CauseServerDown}, causes(y))
+		require.Equal(t, lieciba.Interval{From: begin, To: told}, y.gaps[0].Span(now))
+		require.Equal(t, lieciba.Interval{From: told, To: begin.Add(3 * time.Minute)}, y.gaps[1].Span(now))
+		for _, z := range []held{x, y} {
+			z.exact(t)
+			require.Equal(t, lieciba.RecordingComplete, z.State)
+		}
+	})
+}
+
 func TestNightOfTheClockChange(t *testing.T) {
 	// Riga goes from UTC+3 to UTC+2 at 2026-10-25T01:00Z; the recorder must not notice.
 	sim(t, 1, func(t *testing.T, h *house) {

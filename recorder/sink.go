@@ -329,6 +329,13 @@ func blockedSince(p plan, cause lieciba.GapCause, t time.Time) time.Time {
 	return end
 }
 
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

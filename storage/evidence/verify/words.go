@@ -44,6 +44,7 @@ var causes = map[lieciba.GapCause]words{
 	lieciba.CauseAuthFailed:       {"kamera nepieņem paroli", "the camera refuses the password"},
 	lieciba.CauseServerDown:       {"serveris nedarbojās", "the server was down"},
 	lieciba.CauseServerStart:      {"ierakstīšana sākta vēlāk", "recording began later"},
+	lieciba.CauseToldLate:         {"par sesiju paziņots par vēlu", "the session was told of too late"},
 	lieciba.CauseDiskFull:         {"pilns disks", "disk full"},
 	lieciba.CauseStoreUnavailable: {"glabātuve nav pieejama", "the store was away"},
 	lieciba.CauseSpoolCorrupt:     {"bojāts starpfails", "broken spool file"},
