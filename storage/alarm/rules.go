@@ -115,15 +115,20 @@ type Tally map[string]map[string]time.Duration
 func TallyOf(entries []lieciba.AuditEntry) Tally {
 	t := Tally{}
 	for _, e := range entries {
-		if !looked(e) || !e.To.After(e.From) || e.From.IsZero() {
-			continue
-		}
-		if t[e.WhoID] == nil {
-			t[e.WhoID] = map[string]time.Duration{}
-		}
-		t[e.WhoID][day(e.At)] += e.To.Sub(e.From)
+		t.add(e)
 	}
 	return t
+}
+
+// add counts what an entry says was seen.
+func (t Tally) add(e lieciba.AuditEntry) {
+	if !looked(e) || !e.To.After(e.From) || e.From.IsZero() {
+		return
+	}
+	if t[e.WhoID] == nil {
+		t[e.WhoID] = map[string]time.Duration{}
+	}
+	t[e.WhoID][day(e.At)] += e.To.Sub(e.From)
 }
 
 // mean is that of the days with looking; 0 without one.
@@ -161,8 +166,9 @@ func Volume(entries []lieciba.AuditEntry, before Tally, th Thresholds) (out []li
 	return out
 }
 
-// refusals are the outcomes that say: you may not.
-var refusals = []string{string(lieciba.CodeForbidden), string(lieciba.CodeNeedsGrant), string(lieciba.CodeNotFresh)}
+// refusals are the outcomes that say: you may not. Not found is what a step on
+// another's object answers.
+var refusals = []string{string(lieciba.CodeForbidden), string(lieciba.CodeNeedsGrant), string(lieciba.CodeNotFresh), string(lieciba.CodeNotFound)}
 
 // Refusals finds who was refused again and again in the last hour.
 func Refusals(entries []lieciba.AuditEntry, now time.Time, th Thresholds) []lieciba.Alarm {
@@ -177,12 +183,16 @@ func Refusals(entries []lieciba.AuditEntry, now time.Time, th Thresholds) []liec
 	})
 }
 
+// proofs are the acts by which somebody proves who they are.
+var proofs = []string{lieciba.AuditSignIn, lieciba.AuditProve, lieciba.AuditChangePassword}
+
 // WrongPasswords finds guessing in the last hour: at one account from anywhere,
-// and from one address at any.
+// and from one address at any. With a stolen cookie the password is guessed where
+// one proves to be there, or changes it.
 func WrongPasswords(entries []lieciba.AuditEntry, now time.Time, th Thresholds) []lieciba.Alarm {
 	accounts, addresses := newByKey(lieciba.AlarmManyWrong), newByKey(lieciba.AlarmManyWrong)
 	for _, e := range entries {
-		if e.Act != lieciba.AuditSignIn || e.Outcome != string(lieciba.CodeUnauthenticated) || now.Sub(e.At) > time.Hour {
+		if !slices.Contains(proofs, e.Act) || e.Outcome != string(lieciba.CodeUnauthenticated) || now.Sub(e.At) > time.Hour {
 			continue
 		}
 		if e.WhoID != "" {
@@ -200,6 +210,13 @@ func WrongPasswords(entries []lieciba.AuditEntry, now time.Time, th Thresholds) 
 		address := strings.TrimSuffix(strings.TrimPrefix(a.Key, "address:"), ":"+day(now))
 		return fmt.Sprintf("%d wrong passwords from the address %s within an hour", a.Count, address)
 	})...)
+}
+
+// Flooded tells that more was refused in the last hour than the count that was
+// looked at, so that who is behind it may be missing among the others.
+func Flooded(count int, now time.Time) lieciba.Alarm {
+	return lieciba.Alarm{Kind: lieciba.AlarmRefusals, Key: "all:" + day(now), At: now, Count: count,
+		Detail: fmt.Sprintf("more than %d refusals and wrong passwords within an hour: only the newest of them are looked at", count)}
 }
 
 // Uncollected finds packages that were sealed long ago and never fetched.

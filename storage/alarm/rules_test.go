@@ -106,7 +106,7 @@ func TestRefusals(t *testing.T) {
 	}
 	var list []lieciba.AuditEntry
 	for i := range 9 {
-		list = append(list, refused("anna", []string{"forbidden", "needs_grant", "not_fresh"}[i%3], time.Duration(i)*time.Minute))
+		list = append(list, refused("anna", []string{"forbidden", "needs_grant", "not_fresh", "not_found"}[i%4], time.Duration(i)*time.Minute))
 		list = append(list, refused("bruno", "invalid", 0), refused("carl", "ok", 0))
 	}
 	require.Empty(t, alarm.Refusals(list, now, th))
@@ -136,6 +136,18 @@ func TestWrongPasswords(t *testing.T) {
 	require.Empty(t, found[2].Who, "of nobody in particular")
 	require.Contains(t, found[2].Detail, "30 wrong passwords from the address 192.0.2.7 ")
 	require.Empty(t, alarm.WrongPasswords(list, now.Add(2*time.Hour), th))
+}
+
+// With a stolen cookie a password is guessed where nobody signs in.
+func TestWrongPasswordsOfSomebodySignedIn(t *testing.T) {
+	th, now := alarm.Defaults(), riga(18, 12, 0)
+	var list []lieciba.AuditEntry
+	for i := range 10 {
+		list = append(list, lieciba.AuditEntry{At: now, Who: "anna", WhoID: "anna", Act: []string{"sign_in", "prove", "change_password"}[i%3], Outcome: "unauthenticated"},
+			lieciba.AuditEntry{At: now, Who: "bruno", WhoID: "bruno", Act: "prove", Outcome: "ok"},
+			lieciba.AuditEntry{At: now, Who: "carl", WhoID: "carl", Act: "watch_live", Outcome: "unauthenticated"})
+	}
+	require.Equal(t, []string{"user:anna:2026-11-18"}, keys(alarm.WrongPasswords(list, now, th)))
 }
 
 func TestUncollected(t *testing.T) {

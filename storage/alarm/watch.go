@@ -2,7 +2,7 @@ package alarm
 
 import (
 	"context"
-	"errors"
+	"iter"
 	"log/slog"
 	"slices"
 	"time"
@@ -47,6 +47,7 @@ type Config struct {
 	Catalog    Catalog
 	Thresholds Thresholds
 	Interval   time.Duration    // between two looks; 1 min
+	MaxRefused int              // how many refusals of an hour are looked at; 50,000
 	Clock      func() time.Time // time.Now
 	Log        *slog.Logger
 	Looked     func(raised int, err error) // called after each look of Run, on its goroutine; may be nil
@@ -75,6 +76,9 @@ const countsKept = 10_000
 func New(cfg Config) *Watch {
 	if cfg.Interval == 0 {
 		cfg.Interval = time.Minute
+	}
+	if cfg.MaxRefused == 0 {
+		cfg.MaxRefused = 50_000
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
@@ -128,16 +132,16 @@ func (w *Watch) Look(ctx context.Context) (raised int, err error) {
 
 // find runs the rules.
 func (w *Watch) find(ctx context.Context, now time.Time) ([]lieciba.Alarm, error) {
-	th, yesterday := w.cfg.Thresholds, midnight(now, -1)
-	watched, err := w.entries(ctx, string(lieciba.ActWatchArchive), yesterday, now)
+	th, yesterday, end := w.cfg.Thresholds, midnight(now, -1), now.Add(time.Microsecond)
+	watched, err := all(w.entries(ctx, lieciba.ActWatchArchive, yesterday, end))
 	if err != nil {
 		return nil, err
 	}
-	asked, err := w.entries(ctx, string(lieciba.ActExport), yesterday, now)
+	asked, err := all(w.entries(ctx, lieciba.ActExport, yesterday, end))
 	if err != nil {
 		return nil, err
 	}
-	hour, err := w.entries(ctx, "", now.Add(-time.Hour), now)
+	refused, flood, err := w.refused(ctx, now)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +157,7 @@ func (w *Watch) find(ctx context.Context, now time.Time) ([]lieciba.Alarm, error
 		return nil, err
 	}
 	return slices.Concat(NoCase(looks), OwnSite(looks), OutOfHours(append(asked, watched...), th), Volume(watched, w.baseline, th),
-		Refusals(hour, now, th), WrongPasswords(hour, now, th), Uncollected(exports, now, th)), nil
+		Refusals(refused, now, th), WrongPasswords(refused, now, th), flood, Uncollected(exports, now, th)), nil
 }
 
 // midnight is the start of the Riga day so many days from now.
@@ -169,53 +173,62 @@ func (w *Watch) learn(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	t := Tally{}
-	for d := -w.cfg.Thresholds.BaselineDays; d < 0; d++ { // day by day, to hold few entries at once
-		entries, err := w.entries(ctx, string(lieciba.ActWatchArchive), midnight(now, d-1), midnight(now, d))
+	for e, err := range w.entries(ctx, lieciba.ActWatchArchive, midnight(now, -1-w.cfg.Thresholds.BaselineDays), to) {
 		if err != nil {
 			return err
 		}
-		for who, days := range TallyOf(entries) {
-			if t[who] == nil {
-				t[who] = map[string]time.Duration{}
-			}
-			for name, sum := range days {
-				t[who][name] += sum
-			}
-		}
+		t.add(e)
 	}
 	w.baseline, w.before = t, day(to)
 	return nil
 }
 
-// entries reads the audit log page by page; of every act for an empty one.
-func (w *Watch) entries(ctx context.Context, act string, from, to time.Time) (out []lieciba.AuditEntry, err error) {
-	f := storage.AuditFilter{Act: act, Span: lieciba.Interval{From: from, To: to.Add(time.Microsecond)}, Limit: 1000}
-	for {
-		page, err := w.cfg.Catalog.ListAudit(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, page...)
-		if len(page) < f.Limit {
-			return out, nil
-		}
-		f.Before = page[len(page)-1].ID
-	}
+// entries reads those of an act from the audit log, newest first.
+func (w *Watch) entries(ctx context.Context, act lieciba.Act, from, to time.Time) iter.Seq2[lieciba.AuditEntry, error] {
+	return w.audit(ctx, storage.AuditFilter{Act: string(act), Span: lieciba.Interval{From: from, To: to}})
 }
 
-func (w *Watch) sealed(ctx context.Context) (out []lieciba.Export, err error) {
-	f := storage.ExportFilter{States: []lieciba.ExportState{lieciba.ExportSealed}, Limit: 1000}
-	for {
-		page, err := w.cfg.Catalog.ListExports(ctx, f)
+func (w *Watch) audit(ctx context.Context, f storage.AuditFilter) iter.Seq2[lieciba.AuditEntry, error] {
+	f.Limit = storage.MaxPage
+	return storage.Pages(func(before lieciba.AuditID) ([]lieciba.AuditEntry, error) {
+		f.Before = before
+		return w.cfg.Catalog.ListAudit(ctx, f)
+	}, func(e lieciba.AuditEntry) lieciba.AuditID { return e.ID })
+}
+
+// refused reads what was refused within the last hour, newest first, and no more
+// than MaxRefused of it: whoever is refused must not be able to fill the memory
+// or keep the watch busy. A flood is an alarm itself.
+func (w *Watch) refused(ctx context.Context, now time.Time) (out []lieciba.AuditEntry, flood []lieciba.Alarm, err error) {
+	f := storage.AuditFilter{Outcomes: append(slices.Clone(refusals), string(lieciba.CodeUnauthenticated)),
+		Span: lieciba.Interval{From: now.Add(-time.Hour), To: now.Add(time.Microsecond)}}
+	for e, err := range w.audit(ctx, f) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(out) == w.cfg.MaxRefused {
+			return out, []lieciba.Alarm{Flooded(len(out), now)}, nil
+		}
+		out = append(out, e)
+	}
+	return out, nil, nil
+}
+
+func (w *Watch) sealed(ctx context.Context) ([]lieciba.Export, error) {
+	return all(storage.Pages(func(before lieciba.ExportID) ([]lieciba.Export, error) {
+		return w.cfg.Catalog.ListExports(ctx, storage.ExportFilter{States: []lieciba.ExportState{lieciba.ExportSealed}, Limit: storage.MaxPage, Before: before})
+	}, func(x lieciba.Export) lieciba.ExportID { return x.ID }))
+}
+
+// all reads rows into a list.
+func all[T any](rows iter.Seq2[T, error]) (out []T, err error) {
+	for row, err := range rows {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, page...)
-		if len(page) < f.Limit {
-			return out, nil
-		}
-		f.Before = page[len(page)-1].ID
+		out = append(out, row)
 	}
+	return out, nil
 }
 
 // looks adds to each look what justifies it; each person and session is read once.
@@ -264,9 +277,6 @@ func (w *Watch) facts(ctx context.Context, who string, id lieciba.SessionID) (l 
 	return l, err
 }
 
-// errKnown rolls an act back whose alarm was raised before.
-var errKnown = errors.New("known")
-
 // raise writes what is new: the alarm, its notice and an audit entry in one
 // transaction, or a higher count of one that is there.
 func (w *Watch) raise(ctx context.Context, a lieciba.Alarm, now time.Time) (fresh bool, err error) {
@@ -275,23 +285,36 @@ func (w *Watch) raise(ctx context.Context, a lieciba.Alarm, now time.Time) (fres
 		return false, nil
 	}
 	a.ID, a.At = lieciba.NewID[lieciba.AlarmID](now), lieciba.Micro(a.At)
+	there, err := w.cfg.Catalog.ListAlarms(ctx, storage.AlarmFilter{Kinds: []lieciba.AlarmKind{a.Kind}, Key: a.Key, Limit: 1})
+	if err != nil {
+		return false, err
+	}
+	if fresh = len(there) == 0; fresh {
+		err = w.raiseNew(ctx, a, now)
+	} else {
+		_, err = w.cfg.Catalog.RaiseAlarm(ctx, a) // sets the count
+	}
+	if lieciba.CodeOf(err) == lieciba.CodeConflict { // another node was faster: the next look counts on
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	w.remember(key, a.Count)
+	return fresh, nil
+}
+
+// raiseNew raises an alarm with its entry; CodeConflict when there is one by now.
+func (w *Watch) raiseNew(ctx context.Context, a lieciba.Alarm, now time.Time) error {
 	e := lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now, Who: "system", WhoID: "system", Act: lieciba.AuditRaiseAlarm,
 		Object: "alarm:" + string(a.ID), SessionID: a.SessionID, Outcome: ok, Detail: string(a.Kind)}
-	err = w.cfg.Catalog.Act(ctx, &e, func(ctx context.Context) error {
+	return w.cfg.Catalog.Act(ctx, &e, func(ctx context.Context) error {
 		raised, err := Raiser{w.cfg.Catalog}.RaiseAlarm(ctx, a)
 		if err == nil && !raised {
-			err = errKnown
+			err = lieciba.Errorf(lieciba.CodeConflict, "the alarm %s %s was raised meanwhile", a.Kind, a.Key)
 		}
 		return err
 	})
-	fresh = err == nil
-	if errors.Is(err, errKnown) {
-		_, err = w.cfg.Catalog.RaiseAlarm(ctx, a) // sets the count
-	}
-	if err == nil {
-		w.remember(key, a.Count)
-	}
-	return fresh && err == nil, err
 }
 
 func (w *Watch) remember(key alarmKey, count int) {

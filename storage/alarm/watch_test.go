@@ -135,6 +135,86 @@ func watches(t *testing.T, s *site) {
 	require.Zero(t, look(one), "two days later nothing is new")
 }
 
+// Whoever is refused as fast as they can ask neither fills the memory nor hides
+// others without an alarm that says so.
+func TestFloodOfRefusals(t *testing.T) {
+	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "c.db"))
+	require.NoError(t, err)
+	s := newSite(t, cat)
+	counted := &counting{Catalog: cat}
+	w := alarm.New(alarm.Config{Catalog: counted, Thresholds: alarm.Defaults(), MaxRefused: 20, Clock: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler)})
+	flood := func(n int) {
+		for i := range n {
+			s.audit(lieciba.AuditEntry{At: s.now.Add(-time.Duration(i) * time.Second), Act: "sign_in", Outcome: "unauthenticated", Address: "192.0.2.7"})
+			s.audit(lieciba.AuditEntry{At: s.now.Add(-time.Duration(i) * time.Second), Act: "manage_sites", Outcome: "ok"})
+		}
+	}
+	flood(20)
+	n, err := w.Look(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "as many as are looked at")
+	require.Equal(t, map[lieciba.AlarmKind]int{lieciba.AlarmManyWrong: 20}, s.kinds())
+	require.Equal(t, 20, counted.entries, "what was allowed is not even read")
+
+	flood(1)
+	n, err = w.Look(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	list, err := cat.ListAlarms(t.Context(), storage.AlarmFilter{Kinds: []lieciba.AlarmKind{lieciba.AlarmRefusals}})
+	require.NoError(t, err)
+	require.Equal(t, "all:2026-11-18", list[0].Key)
+	require.Contains(t, list[0].Detail, "more than 20 refusals")
+	n, err = w.Look(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n, "once a day")
+}
+
+// counting counts the entries that were read.
+type counting struct {
+	alarm.Catalog
+	entries int
+}
+
+func (c *counting) ListAudit(ctx context.Context, f storage.AuditFilter) ([]lieciba.AuditEntry, error) {
+	list, err := c.Catalog.ListAudit(ctx, f)
+	c.entries += len(list)
+	return list, err
+}
+
+// blind shows no alarm to a node that asks in the instant before another raises it.
+type blind struct {
+	alarm.Catalog
+	between func()
+}
+
+func (b *blind) ListAlarms(context.Context, storage.AlarmFilter) ([]lieciba.Alarm, error) {
+	b.between()
+	return nil, nil
+}
+
+// Two nodes that find the same at once raise one alarm with one entry.
+func TestAnotherNodeIsFaster(t *testing.T) {
+	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "c.db"))
+	require.NoError(t, err)
+	s := newSite(t, cat)
+	for i := range 10 {
+		s.audit(lieciba.AuditEntry{At: s.now.Add(-time.Duration(i) * time.Minute), Act: "manage_users", Outcome: "forbidden"})
+	}
+	slower := alarm.New(alarm.Config{Thresholds: alarm.Defaults(), Clock: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler),
+		Catalog: &blind{cat, func() {
+			n, err := s.watch().Look(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}}})
+	n, err := slower.Look(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	entries, err := cat.ListAudit(t.Context(), storage.AuditFilter{Act: "raise_alarm"})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, 1, s.notices())
+}
+
 // Looking that a grant with an open appeal allowed, at another's site and in
 // office hours, is no alarm; whoever saw as much as every day is none either.
 func TestOrdinaryWorkRaisesNothing(t *testing.T) {
