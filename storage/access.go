@@ -100,6 +100,7 @@ type Passkeys interface {
 type Identities interface {
 	// UserBySubject finds a provider's account (OpenID Connect Core 1.0, 2).
 	UserBySubject(ctx context.Context, issuer, subject string) (lieciba.User, error)
+	SignInByID(ctx context.Context, id lieciba.SignInID) (lieciba.SignIn, error)
 	// ListSignIns returns a user's by CreatedAt; everybody's for an empty user.
 	ListSignIns(ctx context.Context, user lieciba.UserID) ([]lieciba.SignIn, error)
 	// ChangeSignIn runs decide in one transaction (the Act's, inside of one) that

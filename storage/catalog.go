@@ -232,6 +232,7 @@ type Accounts interface {
 	// "token_hash" for one with neither.
 	PutClientToken(ctx context.Context, t lieciba.ClientToken) error
 	ClientToken(ctx context.Context, tokenHash [32]byte) (lieciba.ClientToken, error)
+	ClientTokenByID(ctx context.Context, id lieciba.TokenID) (lieciba.ClientToken, error)
 	ListClientTokens(ctx context.Context) ([]lieciba.ClientToken, error)
 }
 

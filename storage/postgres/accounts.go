@@ -100,6 +100,11 @@ func (c *Catalog) ClientToken(ctx context.Context, tokenHash [32]byte) (lieciba.
 	return readOne(ctx, c, "client token", scanToken, selectToken+`WHERE token_hash = $1`+c.keep(ctx), tokenHash[:])
 }
 
+// ClientTokenByID implements storage.Accounts.
+func (c *Catalog) ClientTokenByID(ctx context.Context, id lieciba.TokenID) (lieciba.ClientToken, error) {
+	return readOne(ctx, c, "client token", scanToken, selectToken+`WHERE id = $1`+c.keep(ctx), id)
+}
+
 // ListClientTokens implements storage.Accounts.
 func (c *Catalog) ListClientTokens(ctx context.Context) ([]lieciba.ClientToken, error) {
 	return readList(ctx, c, "client tokens", scanToken, selectToken+`ORDER BY name, id`+c.keep(ctx))

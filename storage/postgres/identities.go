@@ -76,6 +76,11 @@ func (c *Catalog) SignIn(ctx context.Context, tokenHash [32]byte) (lieciba.SignI
 	return readOne(ctx, c, "sign-in", scanSignIn, selectSignIn+`WHERE token_hash = $1`+c.keep(ctx), tokenHash[:])
 }
 
+// SignInByID implements storage.Identities.
+func (c *Catalog) SignInByID(ctx context.Context, id lieciba.SignInID) (lieciba.SignIn, error) {
+	return readOne(ctx, c, "sign-in", scanSignIn, selectSignIn+`WHERE id = $1`+c.keep(ctx), id)
+}
+
 // ListSignIns implements storage.Identities.
 func (c *Catalog) ListSignIns(ctx context.Context, user lieciba.UserID) ([]lieciba.SignIn, error) {
 	if user == "" {

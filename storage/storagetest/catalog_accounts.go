@@ -102,6 +102,13 @@ var accountTests = map[string]func(*testing.T, *world){
 		require.Equal(t, []lieciba.ClientToken{b, a}, list)
 		_, err = w.ClientToken(w.ctx, [32]byte{9})
 		requireCode(t, err, lieciba.CodeNotFound, "")
+		for _, one := range list {
+			got, err = w.ClientTokenByID(w.ctx, one.ID)
+			require.NoError(t, err)
+			require.Equal(t, one, got, "a revoked one too")
+		}
+		_, err = w.ClientTokenByID(w.ctx, newID[lieciba.TokenID]())
+		requireCode(t, err, lieciba.CodeNotFound, "")
 		b.TokenHash = a.TokenHash
 		requireCode(t, w.PutClientToken(w.ctx, b), lieciba.CodeConflict, "token_hash")
 	},

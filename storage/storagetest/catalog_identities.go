@@ -123,6 +123,11 @@ func testListSignIns(t *testing.T, w *world) {
 	list, err = w.ListSignIns(w.ctx, newID[lieciba.UserID]())
 	require.NoError(t, err)
 	require.Empty(t, list)
+	for _, s := range []lieciba.SignIn{first, second, other} {
+		got, err := w.SignInByID(w.ctx, s.ID)
+		require.NoError(t, err)
+		require.Equal(t, s, got)
+	}
 
 	rotated := first
 	rotated.TokenHash, rotated.Challenge = [32]byte{9}, nil
@@ -137,6 +142,8 @@ func testListSignIns(t *testing.T, w *world) {
 	requireCode(t, w.PutSignIn(w.ctx, taken), lieciba.CodeConflict, "token_hash")
 	require.NoError(t, w.EndSignIn(w.ctx, second.ID))
 	require.NoError(t, w.EndSignIn(w.ctx, second.ID), "the same again")
+	_, err = w.SignInByID(w.ctx, second.ID)
+	requireCode(t, err, lieciba.CodeNotFound, "")
 	list, err = w.ListSignIns(w.ctx, "")
 	require.NoError(t, err)
 	require.Equal(t, []lieciba.SignIn{rotated, other}, list)
