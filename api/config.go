@@ -180,7 +180,9 @@ type Config struct {
 	Refresh Refresher
 	Secrets Secrets
 
-	Spare     func() error     // CodeFull while disks are too full for work that can wait; nil: they never are
+	Spare         func() error // CodeFull while disks are too full for work that can wait; nil: they never are
+	ClearPackages bool         // packages may be asked for without a recipient's key
+
 	Exporter  Exporter         // nil: this node builds no packages
 	Checker   Checker          // nil: the log cannot be checked from here
 	Retention Retention        // nil: this node deletes nothing

@@ -65,6 +65,7 @@ func TestPackageRequestsAreChecked(t *testing.T) {
 		"an appeal that is not there": {map[string]any{"appeal": "A-404"}, "appeal"},
 		"another kind's field":        {map[string]any{"purpose": "security"}, "purpose"},
 		"a long recipient":            {map[string]any{"recipient_name": strings.Repeat("a", 201)}, "recipient_name"},
+		"no key":                      {map[string]any{"recipient": ""}, "recipient"},
 		"a mistyped key":              {map[string]any{"recipient": string(flipped)}, "recipient"},
 		"a secret key":                {map[string]any{"recipient": "AGE-SECRET-KEY-1QQQQ"}, "recipient"},
 		"a key without end":           {map[string]any{"recipient": "age1pq1" + strings.Repeat("q", 5000)}, "recipient"},
@@ -97,6 +98,14 @@ func TestPackageRequestsAreChecked(t *testing.T) {
 	z := w.session("token-citizenship", "nothing", w.own.room, start)
 	require.Contains(t, w.as("reviewer", "POST", "/v1/requests", packageBody(z, nil)).refused(409, "conflict", ""), "nothing was recorded")
 	require.Empty(t, w.as("reviewer", "GET", "/v1/exports", nil).items())
+}
+
+// Packages leave in clear only where the configuration says so.
+func TestPackagesInClear(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.ClearPackages = true })
+	x, _ := w.sealed(w.own)
+	id := w.through("reviewer", packageBody(x, map[string]any{"recipient": ""}))
+	require.Empty(t, w.as("reviewer", "GET", "/v1/exports/"+id, nil).want(200).json()["recipient"])
 }
 
 // What is asked for when the disk is nearly full waits; recording does not.

@@ -33,7 +33,7 @@ func (k exportRequests) check(c *call, a *lieciba.Asked) (target, error) {
 	if err := k.s.cfg.Spare(); err != nil {
 		return t, err
 	}
-	if err := checkRecipient(*a); err != nil {
+	if err := k.checkRecipient(*a); err != nil {
 		return t, err
 	}
 	if _, err := askedSpan(*a); err != nil {
@@ -48,7 +48,9 @@ func (k exportRequests) check(c *call, a *lieciba.Asked) (target, error) {
 	return t, exportable(lieciba.Export{CameraIDs: a.CameraIDs, From: a.From, To: a.To}, recs)
 }
 
-func checkRecipient(a lieciba.Asked) error {
+// checkRecipient wants to know for whom the package is, and the key that nobody
+// else can open it without.
+func (k exportRequests) checkRecipient(a lieciba.Asked) error {
 	if err := checkText("recipient_name", a.RecipientName); err != nil {
 		return err
 	}
@@ -59,7 +61,10 @@ func checkRecipient(a lieciba.Asked) error {
 		return lieciba.Invalid("recipient", "must have at most %d bytes", maxRecipient)
 	}
 	if a.Recipient == "" {
-		return nil
+		if k.s.cfg.ClearPackages {
+			return nil
+		}
+		return lieciba.Invalid("recipient", "is missing: give the recipient's age public key, age1…, so that nobody else can open the package")
 	}
 	_, err := export.ParseRecipient("recipient", a.Recipient)
 	return err

@@ -33,7 +33,8 @@ func (w *world) through(role lieciba.Role, body map[string]any) string {
 
 // packageBody asks for a package of a session; change changes it.
 func packageBody(x lieciba.ExamSession, change map[string]any) map[string]any {
-	b := map[string]any{"kind": "export", "reason": "appeal", "session_id": x.ID, "recipient_name": "board", "recipient_kind": "appeal_board"}
+	b := map[string]any{"kind": "export", "reason": "appeal", "session_id": x.ID, "recipient_name": "board", "recipient_kind": "appeal_board",
+		"recipient": goodRecipient}
 	for k, v := range change {
 		b[k] = v
 	}

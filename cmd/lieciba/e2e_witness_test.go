@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
@@ -150,26 +152,43 @@ func (h *house) sealed(id lieciba.SessionID, n int) []recording {
 // takeOut has a package of the session built and downloads it.
 func (h *house) takeOut(id lieciba.SessionID) (lieciba.ExportID, string) {
 	h.t.Helper()
+	key, err := age.GenerateX25519Identity()
+	require.NoError(h.t, err)
 	var e struct {
 		ID    lieciba.ExportID    `json:"id"`
 		State lieciba.ExportState `json:"state"`
 		Error string              `json:"error"`
 	}
 	e.ID = lieciba.ExportID(h.approved(h.reviewer, map[string]any{"kind": "export", "session_id": id, "reason": "apelācija",
-		"recipient_name": "Apelācijas komisija", "recipient_kind": "appeal_board"}))
+		"recipient_name": "Apelācijas komisija", "recipient_kind": "appeal_board", "recipient": key.Recipient().String()}))
 	until(h.t, "the package is whole", 2*patience, func() bool {
 		h.must(h.reviewer, http.MethodGet, "/v1/exports/"+string(e.ID), nil, &e)
 		require.NotEqual(h.t, lieciba.ExportFailed, e.State, e.Error)
 		return e.State == lieciba.ExportSealed
 	})
-	path := filepath.Join(h.t.TempDir(), string(e.ID)+".zip")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.Create(filepath.Join(h.t.TempDir(), string(e.ID)+".zip.age"))
 	require.NoError(h.t, err)
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	_, err = h.reviewer.Download(ctx, "/v1/exports/"+string(e.ID)+"/content", f)
-	require.NoError(h.t, errors.Join(err, f.Close()))
+	require.NoError(h.t, err)
+	path := opened(h.t, f, key)
 	return e.ID, path
+}
+
+// opened takes an encrypted package over and returns the file of what is in it.
+func opened(t *testing.T, sealed *os.File, key age.Identity) string {
+	t.Helper()
+	_, err := sealed.Seek(0, io.SeekStart)
+	require.NoError(t, err)
+	plain, err := age.Decrypt(sealed, key)
+	require.NoError(t, err)
+	path := strings.TrimSuffix(sealed.Name(), ".age")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	require.NoError(t, err)
+	_, err = io.Copy(f, plain)
+	require.NoError(t, errors.Join(err, f.Close(), sealed.Close()))
+	return path
 }
 
 // verified runs `lieciba verify` on a package.

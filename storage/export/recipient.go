@@ -27,3 +27,13 @@ func ParseRecipient(field, s string) (age.Recipient, error) {
 	}
 	return r, nil
 }
+
+// NewRecipient makes an age key pair (X25519): the public key to ask for packages
+// with, and the private one, which opens them and belongs to the recipient alone.
+func NewRecipient() (public, private string, err error) {
+	k, err := age.GenerateX25519Identity()
+	if err != nil {
+		return "", "", lieciba.Wrap(err, lieciba.CodeInternal, "no key pair could be made")
+	}
+	return k.Recipient().String(), k.String(), nil
+}

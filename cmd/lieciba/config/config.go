@@ -115,6 +115,7 @@ type Stamp struct {
 type Export struct {
 	Dir         string   `yaml:"dir"`          // empty: exports in Data
 	KeepDays    int      `yaml:"keep_days"`    // a collected package is removed after so many days
+	AllowClear  bool     `yaml:"allow_clear"`  // packages may be asked for without a recipient's key, and then are not encrypted
 	WitnessWait Duration `yaml:"witness_wait"` // a package waits at most so long for the witnesses; then it goes out without
 }
 

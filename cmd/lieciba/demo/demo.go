@@ -66,6 +66,7 @@ type job struct {
 
 	fingerprint string // of the key of the server's hash log
 	packages    []taken
+	recipient   string // age public key that the packages are encrypted to
 
 	passwords  map[string]string // of people, by login
 	sim        *citizenshipsim.Sim

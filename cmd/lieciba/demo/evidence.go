@@ -10,6 +10,7 @@ import (
 
 	"lieciba"
 	"lieciba/storage/evidence/verify"
+	"lieciba/storage/export"
 )
 
 // EvidenceReport is what the packages of the run's sessions prove on their own,
@@ -62,6 +63,9 @@ func (j *job) takeOut(ctx context.Context) error {
 		return err
 	}
 	j.fingerprint = log.Fingerprint
+	if err := j.makeRecipient(); err != nil {
+		return err
+	}
 	for _, s := range j.sessions {
 		t, err := j.takeSession(ctx, s)
 		if err != nil {
@@ -72,9 +76,21 @@ func (j *job) takeOut(ctx context.Context) error {
 	return nil
 }
 
+// makeRecipient makes the key that the run's packages are encrypted to, and keeps
+// it beside them for whoever looks at them later.
+func (j *job) makeRecipient() (err error) {
+	var private string
+	if j.recipient, private, err = export.NewRecipient(); err != nil {
+		return err
+	}
+	return os.WriteFile(j.recipientFile(), []byte(private+"\n"), 0o600)
+}
+
+func (j *job) recipientFile() string { return filepath.Join(j.Packages, "recipient-key.txt") }
+
 func (j *job) takeSession(ctx context.Context, s lieciba.SessionID) (t taken, err error) {
 	asked := map[string]any{"kind": lieciba.RequestExport, "session_id": s, "reason": "demonstration",
-		"recipient_name": "whoever runs the demo", "recipient_kind": "other"}
+		"recipient_name": "whoever runs the demo", "recipient_kind": "other", "recipient": j.recipient}
 	if s == j.sessions[0] {
 		asked["appeal"], asked["recipient_kind"] = j.appealReference(), "appeal_board"
 	}
@@ -95,7 +111,7 @@ func (j *job) takeSession(ctx context.Context, s lieciba.SessionID) (t taken, er
 	if err != nil {
 		return t, err
 	}
-	t = taken{session: s, path: filepath.Join(j.Packages, string(s)+".zip")}
+	t = taken{session: s, path: filepath.Join(j.Packages, string(s)+".zip.age")}
 	f, err := os.OpenFile(t.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return t, err
@@ -107,8 +123,12 @@ func (j *job) takeSession(ctx context.Context, s lieciba.SessionID) (t taken, er
 // verify judges the packages offline and completes the report.
 func (j *job) verify(ctx context.Context) error {
 	j.report.Evidence.Gaps, j.report.Evidence.Sessions = []EvidenceGap{}, []SessionReport{}
+	ids, err := verify.ReadIdentities(j.recipientFile())
+	if err != nil {
+		return err
+	}
 	for _, t := range j.packages {
-		r, err := verify.Verify(ctx, t.path, verify.Options{Keys: []string{j.fingerprint}})
+		r, err := verify.Verify(ctx, t.path, verify.Options{Keys: []string{j.fingerprint}, Identities: ids})
 		if err != nil {
 			return fmt.Errorf("verify %s: %w", filepath.Base(t.path), err)
 		}

@@ -202,3 +202,12 @@ func stampRoots(c *tsa.Client) []*x509.Certificate {
 	}
 	return c.Roots()
 }
+
+// clearPackages tells whether packages may leave without encryption, and says so
+// loudly: footage of people in a file that anybody can open.
+func (s *Server) clearPackages() bool {
+	if s.cfg.Export.AllowClear {
+		s.log.Warn("evidence packages may be asked for without a recipient's key and are not encrypted then; set export.allow_clear to false")
+	}
+	return s.cfg.Export.AllowClear
+}

@@ -151,7 +151,7 @@ func (s *Server) openAPI() error {
 	s.openSender()
 	s.api, err = api.New(api.Config{Catalog: s.catalog, Webhooks: s.sender.Policy, PokeWebhooks: s.sender.Poke, Media: s.media, Source: s.recorder, Prober: s.prober,
 		Monitor: monitor{s}, Live: live{s.viewer}, Player: player{s.viewer}, Refresh: s.recorder, Secrets: s.secrets,
-		Spare: s.spare, Exporter: s.keep.exporter, Checker: checker{s}, Readiness: readinessChecker{s.ready}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
+		Spare: s.spare, Exporter: s.keep.exporter, ClearPackages: s.clearPackages(), Checker: checker{s}, Readiness: readinessChecker{s.ready}, Retention: retainer{s.keep.reaper, s.catalog}, LogKey: s.logKey, Parts: s.parts(),
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
 		SecureCookie: s.cfg.HTTP.SecureCookie || s.certificates != nil, Proxies: s.cfg.HTTP.ProxyPrefixes(), TLSFingerprint: s.certificates.fingerprint,
 		IdleTimeout: time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log,

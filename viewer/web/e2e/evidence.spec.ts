@@ -20,6 +20,10 @@ test.afterAll(async () => {
   await stop();
 });
 
+// A pair of keys made for this test alone.
+const recipient = "age12m535savutlryw20nhgfh7w75a5uvj965pu0kksmkc4crr0uug8szzljk5";
+const privateKey = "AGE-SECRET-KEY-1CX3VF8XJ0YKZN4L2VQG3YV9KERZLUVPC7G8FXWZ456486WQWDZYQX3Q94Q";
+
 const binary = resolve(import.meta.dirname, "../../../bin/lieciba");
 
 /** Adds an approver to the site in dir, as an operator does, and signs them in. */
@@ -66,6 +70,7 @@ test("a package of a sealed session, asked for and approved, leaves the house an
   await packages.getByLabel("Mērķis").fill("Apstrīdēšanas A-17 izskatīšana");
   await packages.getByLabel("Veids").selectOption({ label: "apstrīdēšanas komisija" });
   await packages.getByLabel("Saņēmējs", { exact: true }).fill("Apstrīdēšanas komisija");
+  await packages.getByLabel(/age publiskā/).fill(recipient);
   await packages.getByRole("button", { name: "Pieprasīt pakotni" }).click();
   await expect(packages.getByText("Pieprasījums gaida apstiprinātāju līdz")).toBeVisible();
   await expect(packages.getByRole("button", { name: "Izmantot" })).toHaveCount(0);
@@ -74,15 +79,17 @@ test("a package of a sealed session, asked for and approved, leaves the house an
   await packages.getByRole("button", { name: "Izmantot" }).click();
   const download = page.waitForEvent("download", { timeout: 60_000 });
   await packages.getByRole("link", { name: /Saņemt pakotni/ }).click({ timeout: 60_000 });
-  const path = info.outputPath("package.zip");
+  const path = info.outputPath("package.zip.age");
   await (await download).saveAs(path);
+  const identity = info.outputPath("identity.txt");
+  writeFileSync(identity, `${privateKey}\n`);
 
   await page.goto(`${site.url}/audit`);
   const printed = await page
     .getByRole("region", { name: "Kontrolsummu žurnāls" })
     .locator(".fingerprint")
     .innerText();
-  const told = execFileSync(binary, ["verify", path, "--json", "--key", printed], { encoding: "utf8" });
+  const told = execFileSync(binary, ["verify", path, "--json", "--key", printed, "-i", identity], { encoding: "utf8" });
   const report = JSON.parse(told) as { verdict: string; log: { key_compared: boolean } };
   expect(report.verdict).toBe("complete_with_declared_gaps");
   expect(report.log.key_compared).toBe(true);
