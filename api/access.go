@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"lieciba"
 )
@@ -159,6 +160,11 @@ func (c *call) auditRefusal(act lieciba.Act, t target, outcome lieciba.Code) {
 	e := c.entry(string(act), t)
 	e.Outcome = string(outcome)
 	e.Detail = c.gin.Request.Method + " " + c.gin.FullPath()
+	c.auditRefused(e)
+}
+
+// auditRefused records a refusal that stands also when it cannot be recorded.
+func (c *call) auditRefused(e lieciba.AuditEntry) {
 	if err := c.appendAudit(e); err != nil {
 		c.server.cfg.Log.ErrorContext(c.ctx(), "a refusal could not be audited", "error", err, "request_id", c.requestID)
 	}
@@ -183,11 +189,24 @@ func (c *call) act(act lieciba.Act, t target, detail string, do func(ctx context
 	return c.record(&e, do)
 }
 
-// record is act with an entry that do may fill in.
+// record is act with an entry that do may fill in. Inside of the transaction it is
+// judged again who asks: a body may take long to come, and who lost a right
+// meanwhile changes nothing (CWE-367). That refusal is audited here.
 func (c *call) record(e *lieciba.AuditEntry, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), endTimeout)
 	defer cancel()
-	return c.server.cfg.Catalog.Act(ctx, e, do)
+	refused := *e
+	err := c.server.cfg.Catalog.Act(ctx, e, func(ctx context.Context) error {
+		if err := c.keepsRights(ctx); err != nil {
+			return err
+		}
+		return do(ctx)
+	})
+	if errors.Is(err, errRightsLost) {
+		refused.Outcome, refused.Detail = string(lieciba.CodeOf(err)), asError(err, c.requestID).Message
+		c.auditRefused(refused)
+	}
+	return err
 }
 
 // recordNew is record for what may add a row: when another node has just stored

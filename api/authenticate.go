@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lieciba"
+	"lieciba/storage"
 )
 
 // Base names of the cookies; see cookieName.
@@ -209,6 +210,39 @@ func (s *Server) principal(ctx context.Context, by credential, now time.Time) (l
 	}
 	who, _, err := s.principalOfSignIn(ctx, all[i], now)
 	return who, err
+}
+
+// errRightsLost marks a change whose caller lost a right after it was let in.
+var errRightsLost = errors.New("lost a right meanwhile")
+
+// keepsRights looks up again who asks, inside of an act: from then on their rights
+// stay until it ends. Who has not all the rights any more with which they were let in
+// begins anew: CodeForbidden, or CodeUnauthenticated for who is not signed in any
+// more, both errRightsLost. Nothing for who has no credential yet.
+func (c *call) keepsRights(ctx context.Context) error {
+	if c.credential == (credential{}) {
+		return nil
+	}
+	now, err := c.server.principal(storage.Shared(ctx), c.credential, c.server.cfg.Now())
+	switch code := lieciba.CodeOf(err); {
+	case code == lieciba.CodeUnauthenticated:
+		return lieciba.Wrap(errRightsLost, code, "your sign-in or token has ended meanwhile: nothing was done")
+	case err != nil:
+		return err
+	case !lacksNothing(now, c.who):
+		return lieciba.Wrap(errRightsLost, lieciba.CodeForbidden, "your rights were changed meanwhile: nothing was done; look again and start anew")
+	}
+	return nil
+}
+
+// lacksNothing reports whether now has every role, site and scope that then had.
+func lacksNothing(now, then lieciba.Principal) bool {
+	return now.ID == then.ID && within(then.Roles, now.Roles) && within(then.SiteIDs, now.SiteIDs) &&
+		(now.Scopes == nil || then.Scopes != nil && within(then.Scopes, now.Scopes))
+}
+
+func within[T comparable](part, whole []T) bool {
+	return !slices.ContainsFunc(part, func(x T) bool { return !slices.Contains(whole, x) })
 }
 
 // touch notes the use of a sign-in, and gives its cookie a new value every hour.

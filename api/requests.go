@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"lieciba"
@@ -319,15 +320,16 @@ func (c *call) refusedStep(name string, t target, digest string, err error) erro
 	case lieciba.CodeInvalid, lieciba.CodeTooLarge, lieciba.CodeUnsupported, lieciba.CodeUnavailable, lieciba.CodeInternal, lieciba.CodeFull:
 		return err
 	}
+	if errors.Is(err, errRightsLost) { // record has audited it
+		return err
+	}
 	e := c.entry(name, t)
 	e.Outcome = string(lieciba.CodeOf(err))
 	e.Detail = asError(err, c.requestID).Message
 	if digest != "" {
 		e.Detail += "; digest " + digest
 	}
-	if auditErr := c.appendAudit(e); auditErr != nil { // the refusal stands
-		c.server.cfg.Log.ErrorContext(c.ctx(), "a refusal could not be audited", "error", auditErr, "request_id", c.requestID)
-	}
+	c.auditRefused(e)
 	return err
 }
 

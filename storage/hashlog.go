@@ -22,6 +22,17 @@ type Acts interface {
 	Act(ctx context.Context, e *lieciba.AuditEntry, do func(ctx context.Context) error) error
 }
 
+// sharedKey marks a ctx of Shared.
+type sharedKey struct{}
+
+// Shared makes reads with the ctx of an Act share their rows: nobody changes them
+// until the act ends, and other acts may read them so meanwhile. For rows that do
+// looks at and does not write back.
+func Shared(ctx context.Context) context.Context { return context.WithValue(ctx, sharedKey{}, true) }
+
+// IsShared reports whether ctx came from Shared.
+func IsShared(ctx context.Context) bool { return ctx.Value(sharedKey{}) != nil }
+
 // LogHead is where the hash log stands inside of a Sequence.
 type LogHead struct {
 	Checkpoint lieciba.Checkpoint // the newest; Size 0 before the first

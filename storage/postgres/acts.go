@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"lieciba"
+	"lieciba/storage"
 )
 
 // act is a transaction that travels in the ctx that do of Act gets.
@@ -72,10 +73,14 @@ func (c *Catalog) Act(ctx context.Context, e *lieciba.AuditEntry, do func(ctx co
 }
 
 // keep is added to a read of what is later written back whole. Inside of an Act it
-// locks the rows, so that no other change of them is lost; elsewhere it is empty.
+// locks the rows, so that no other change of them is lost (storage.Shared: so that
+// nobody changes them); elsewhere it is empty.
 func (c *Catalog) keep(ctx context.Context) string {
 	if c.joined(ctx) == nil {
 		return ""
+	}
+	if storage.IsShared(ctx) {
+		return ` FOR SHARE`
 	}
 	return ` FOR NO KEY UPDATE`
 }
