@@ -6,7 +6,12 @@ import { readWhyNot, whyNot } from "./lib/passkey";
 import { Header } from "./parts/Header";
 import { Proof } from "./parts/Proof";
 import { Refused } from "./parts/Refused";
+import { Secret } from "./parts/Secret";
 import { Account, ChangePassword } from "./pages/Account";
+import { Clients } from "./pages/admin/Clients";
+import { Users } from "./pages/admin/Users";
+import { Webhooks } from "./pages/admin/Webhooks";
+import { Alarms } from "./pages/Alarms";
 import { Appeal } from "./pages/Appeal";
 import { Appeals } from "./pages/Appeals";
 import { Audit } from "./pages/Audit";
@@ -51,6 +56,7 @@ export function App() {
       <Header />
       {whyNot.value && <Refused why={whyNot.value} />}
       <Proof />
+      <Secret />
       <Router>
         <Route path="/" component={Home} />
         <Route path="/sites/:site" component={Wall} />
@@ -59,8 +65,12 @@ export function App() {
         <Route path="/requests" component={Requests} />
         <Route path="/appeals" component={Appeals} />
         <Route path="/appeals/:id" component={Appeal} />
+        <Route path="/alarms" component={Alarms} />
         <Route path="/audit" component={Audit} />
         <Route path="/retention" component={Retention} />
+        <Route path="/admin/users" component={Users} />
+        <Route path="/admin/clients" component={Clients} />
+        <Route path="/admin/webhooks" component={Webhooks} />
         <Route path="/account" component={Account} />
         <Route default component={NotFound} />
       </Router>

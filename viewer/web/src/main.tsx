@@ -7,6 +7,7 @@ import "./style/wall.css";
 import "./style/review.css";
 import "./style/evidence.css";
 import "./style/foureyes.css";
+import "./style/people.css";
 
 setLanguage(language.value);
 const root = document.getElementById("app");

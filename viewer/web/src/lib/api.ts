@@ -72,7 +72,10 @@ export interface Session {
   ends_at: string;
   seats: number;
   state: string;
+  source: string;
+  cancel_asked: boolean;
   parts: Part[];
+  link?: { source: string; external_id: string; by: string } | null;
 }
 export interface Span {
   from: string;

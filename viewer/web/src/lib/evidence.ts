@@ -98,6 +98,8 @@ export interface Policy {
   drafted_by_id: string;
   approved_by: string;
   approved_at: string | null;
+  shortens: boolean;
+  notice: string;
 }
 export interface PlanRow {
   recording_id: string;

@@ -1,4 +1,5 @@
 import type { Session } from "./api";
+import type { Incident } from "./exam";
 import type { Export, Hold, Policy } from "./evidence";
 
 /** The shapes of requests, grants and appeals (api/openapi.yaml). */
@@ -14,7 +15,13 @@ export interface Asked {
   recipient_name: string;
   recipient_kind: string;
   recipient: string;
+  user_id: string | null;
   roles: string[];
+  site_ids: string[];
+  name?: string;
+  scopes?: string[];
+  token_id?: string | null;
+  overlap_minutes?: number;
   hold_id: string | null;
   policy_id: string | null;
   recording_id: string | null;
@@ -26,7 +33,8 @@ export interface Summary {
   footage: { bytes: number; seconds: number; segments: number } | null;
   hold: Hold | null;
   policy: Policy | null;
-  user: { login: string; name: string; roles: string[] } | null;
+  user: { login: string; name: string; roles: string[]; site_ids: string[] } | null;
+  incident: Pick<Incident, "at" | "kind" | "seat" | "note"> | null;
   recording: { camera_name: string; state: string; window: { from: string; to: string } } | null;
 }
 export type Can = "approve" | "refuse" | "withdraw" | "amend" | "use";
@@ -90,20 +98,12 @@ export interface AppealFile {
   grants: Grant[];
   exports: Export[];
 }
-export interface Incident {
-  id: string;
-  state: string;
-  at: string;
-  seat: number | null;
-  kind: string;
-  note: string;
-}
-
 /** The waiting requests of others. */
 export const waiting = "/requests?state=requested&mine=false&limit=200";
 
-/** Whether a person can decide a request now. */
-export const decidable = (r: Request) => r.can.includes("approve") || r.can.includes("refuse");
+/** Whether a request waits for a person's decision; what was approved can be refused still, yet nobody waits for that. */
+export const decidable = (r: Request) =>
+  r.can.includes("approve") || (r.state === "requested" && r.can.includes("refuse"));
 
 /** A digest in groups of four, as people compare them. */
 export const grouped = (digest: string) => digest.match(/.{1,4}/g)?.join(" ") ?? "";

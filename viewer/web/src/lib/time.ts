@@ -93,3 +93,6 @@ export function rigaLocal(instant: string, seconds = false): string {
     ? ""
     : new Date(at + offset(new Date(at))).toISOString().slice(0, seconds ? 19 : 16);
 }
+
+/** An instant of the API as 18.11.2026 10:31 in Riga. */
+export const when = (instant: string) => dateTime(new Date(instant));

@@ -1,12 +1,15 @@
 import { useState } from "preact/hooks";
 import { call, changes, me, type Me, type SignedIn } from "../lib/api";
 import type { Page } from "../lib/evidence";
-import { say, sayCode } from "../lib/i18n";
+import { say } from "../lib/i18n";
 import { hasPasskeys, registerPasskey } from "../lib/passkey";
 import { usePoll } from "../lib/poll";
-import { dateTime } from "../lib/time";
+import { when } from "../lib/time";
+import { Acting } from "../parts/Acting";
 import { Field } from "../parts/Field";
+import { ListState } from "../parts/ListState";
 import { Refused } from "../parts/Refused";
+import { SignInLine } from "../parts/SignInLine";
 
 interface Passkey {
   id: string;
@@ -14,8 +17,6 @@ interface Passkey {
   created_at: string;
   used_at: string | null;
 }
-
-const when = (s: string) => dateTime(new Date(s));
 
 /** What a person can see and change of their own account. */
 export function Account() {
@@ -99,21 +100,20 @@ function Passkeys() {
     <section class="panel" aria-label={say("passkeys")}>
       <h2>{say("passkeys")}</h2>
       <p class="quiet">{say("passkey_why")}</p>
-      {list.error && <Refused why={list.error} />}
-      {list.value?.items.length === 0 && <p>{say("no_passkeys")}</p>}
+      <ListState of={list} none={say("no_passkeys")} />
       {list.value?.items.map((k) => (
         <div class="line" key={k.id}>
           <strong>{k.name}</strong>
           <span>{say("passkey_made", { time: when(k.created_at) })}</span>
           {k.used_at && <span>{say("passkey_used", { time: when(k.used_at) })}</span>}
           <span class="grow" />
-          <button
-            type="button"
-            onClick={() => void attempt(() => call("DELETE", `/me/passkeys/${k.id}`))}
-            aria-label={`${say("remove")}: ${k.name}`}
-          >
-            {say("remove")}
-          </button>
+          <Acting
+            path={`/me/passkeys/${k.id}`}
+            method="DELETE"
+            text={say("remove")}
+            label={`${say("remove")}: ${k.name}`}
+            sure
+          />
         </div>
       ))}
       {hasPasskeys() ? (
@@ -131,34 +131,13 @@ function Passkeys() {
 
 function SignIns() {
   const list = usePoll<Page<SignedIn>>("/me/sign-ins", 10_000);
-  const [problem, setProblem] = useState("");
-  const end = async (s: SignedIn) => {
-    try {
-      await call("DELETE", `/me/sign-ins/${s.id}`);
-      if (s.current) me.value = null;
-    } catch (e) {
-      setProblem((e as Error).message);
-    }
-  };
   return (
     <section class="panel" aria-label={say("my_sign_ins")}>
       <h2>{say("my_sign_ins")}</h2>
-      {list.error && <Refused why={list.error} />}
+      <ListState of={list} />
       {list.value?.items.map((s) => (
-        <div class="line" key={s.id}>
-          <strong>{when(s.created_at)}</strong>
-          <span>{sayCode("method", s.method)}</span>
-          <span>{s.address}</span>
-          <span class="quiet">{s.agent}</span>
-          <span class="quiet">{say("seen_at", { time: when(s.seen_at) })}</span>
-          {s.current && <span class="good">{say("this_sign_in")}</span>}
-          <span class="grow" />
-          <button type="button" onClick={() => void end(s)}>
-            {say("end_sign_in")}
-          </button>
-        </div>
+        <SignInLine key={s.id} s={s} path={`/me/sign-ins/${s.id}`} />
       ))}
-      {problem && <Refused why={problem} />}
     </section>
   );
 }

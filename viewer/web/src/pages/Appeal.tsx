@@ -3,15 +3,13 @@ import { may } from "../lib/api";
 import type { AppealFile } from "../lib/foureyes";
 import { say, sayCode, type Word } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { bytes, dateTime } from "../lib/time";
+import { bytes, when } from "../lib/time";
 import { AskForm } from "../parts/AskForm";
 import { Field } from "../parts/Field";
 import { GrantLine } from "../parts/GrantLine";
 import { Refused } from "../parts/Refused";
 import { RequestCard } from "../parts/RequestCard";
 import { sourceOf } from "./Appeals";
-
-const when = (s: string) => dateTime(new Date(s));
 
 /** Everything of one appeal. */
 export function Appeal({ id }: { id: string }) {

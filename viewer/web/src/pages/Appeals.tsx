@@ -4,10 +4,10 @@ import type { Page } from "../lib/evidence";
 import type { Appeal } from "../lib/foureyes";
 import { choices, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { dateTime } from "../lib/time";
+import { when } from "../lib/time";
 import { AskForm } from "../parts/AskForm";
 import { Field } from "../parts/Field";
-import { Refused } from "../parts/Refused";
+import { ListState } from "../parts/ListState";
 
 const states = () => choices("appeal");
 
@@ -46,8 +46,7 @@ export function Appeals() {
           <Field name="reason" label={say("reason")} required />
         </AskForm>
       )}
-      {list.error && <Refused why={list.error} />}
-      {list.value && rows.length === 0 && <p>{say("no_appeals")}</p>}
+      <ListState of={list} none={say("no_appeals")} />
       {rows.length > 0 && <Rows rows={rows} />}
     </main>
   );
@@ -76,7 +75,7 @@ function Rows({ rows }: { rows: Appeal[] }) {
               <a href={`/sessions/${a.session_id}`}>{a.external_id}</a>
             </td>
             <td>{sayCode("appeal", a.state)}</td>
-            <td class="figures">{dateTime(new Date(a.opened_at))}</td>
+            <td class="figures">{when(a.opened_at)}</td>
             <td>{a.opened_by}</td>
             <td>{sourceOf(a)}</td>
           </tr>

@@ -5,9 +5,10 @@ import { saveCSV } from "../lib/csv";
 import type { AuditEntry, LogCheck, LogState, Page } from "../lib/evidence";
 import { choices, language, say, sayCode, type Word } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { clockTime, dateTime, rigaInstant, rigaLocal } from "../lib/time";
+import { clockTime, when, rigaInstant, rigaLocal } from "../lib/time";
 import { Choice } from "../parts/Choice";
 import { Field } from "../parts/Field";
+import { ListState } from "../parts/ListState";
 import { Refused } from "../parts/Refused";
 
 const FILTERS = ["who", "act", "session", "from", "to", "outcome"] as const;
@@ -63,8 +64,7 @@ export function Audit() {
           </button>
         </div>
       </form>
-      {list.error && <Refused why={list.error} />}
-      {list.value && items.length === 0 && <p>{say("no_entries")}</p>}
+      <ListState of={list} none={say("no_entries")} />
       {items.length > 0 && <Entries items={items} />}
     </main>
   );
@@ -111,7 +111,7 @@ function Entries({ items }: { items: AuditEntry[] }) {
         {items.map((e) => (
           <tr key={e.id}>
             <td class="figures">
-              {dateTime(new Date(e.at))}:{clockTime(new Date(e.at)).slice(6)}
+              {when(e.at)}:{clockTime(new Date(e.at)).slice(6)}
             </td>
             <td>
               {e.who}
@@ -161,7 +161,7 @@ function Log() {
       <h2>{say("hash_log")}</h2>
       <p>
         {say("log_entries", { n: s.size })}
-        {s.at && ` · ${say("signed_at", { time: dateTime(new Date(s.at)) })}`}
+        {s.at && ` · ${say("signed_at", { time: when(s.at) })}`}
         {s.staged > 0 && ` · ${say("log_staged", { n: s.staged })}`}
       </p>
       <p>
@@ -172,7 +172,7 @@ function Log() {
       {s.witnesses.map((w) => (
         <p key={w.name}>
           {say("witness")} {w.name}:{" "}
-          {w.at ? say("witnessed", { n: w.size, time: dateTime(new Date(w.at)) }) : say("not_witnessed")}
+          {w.at ? say("witnessed", { n: w.size, time: when(w.at) }) : say("not_witnessed")}
         </p>
       ))}
       {may("check_evidence") && <Check />}

@@ -3,7 +3,7 @@ import { me } from "../lib/api";
 import { decidable, type Request } from "../lib/foureyes";
 import { say } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { Refused } from "../parts/Refused";
+import { ListState } from "../parts/ListState";
 import { RequestCard } from "../parts/RequestCard";
 
 /** What waits for the person who looks, what they asked for, and what was decided. */
@@ -16,8 +16,7 @@ export function Requests() {
   return (
     <main class="page">
       <h1>{say("requests")}</h1>
-      {list.error && <Refused why={list.error} />}
-      {!list.value && !list.error && <p class="quiet">{say("loading")}</p>}
+      <ListState of={list} />
       {list.value && (
         <>
           <Group title={say("waits_for_you")} requests={forMe} none={say("nothing_waits")} />

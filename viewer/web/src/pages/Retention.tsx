@@ -1,11 +1,11 @@
 import type { Deletion, Page, PlanRow } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { bytes, dateTime } from "../lib/time";
+import { bytes, when } from "../lib/time";
 import { AskOnce, useOpen } from "../parts/Asked";
 import { Holds } from "../parts/Holds";
 import { Policies } from "../parts/Policies";
-import { Refused } from "../parts/Refused";
+import { ListState } from "../parts/ListState";
 
 /** What is kept until when and why, what holds it, and what was deleted under which rule. */
 export function Retention() {
@@ -27,8 +27,7 @@ function Plan() {
   return (
     <section class="panel" aria-label={say("plan")}>
       <h2>{say("plan")}</h2>
-      {plan.error && <Refused why={plan.error} />}
-      {plan.value && rows.length === 0 && <p class="quiet">{say("plan_empty")}</p>}
+      <ListState of={plan} none={say("plan_empty")} />
       {rows.length > 0 && (
         <table>
           <thead>
@@ -43,7 +42,7 @@ function Plan() {
           <tbody>
             {rows.map((r) => (
               <tr key={r.recording_id}>
-                <td class="figures">{r.due_at ? dateTime(new Date(r.due_at)) : "—"}</td>
+                <td class="figures">{r.due_at ? when(r.due_at) : "—"}</td>
                 <td>
                   <a href={`/sessions/${r.session_id}`}>{r.external_id || r.session_id}</a>
                 </td>
@@ -82,11 +81,10 @@ function Deletions() {
   return (
     <section class="panel" aria-label={say("deletions")}>
       <h2>{say("deletions")}</h2>
-      {list.error && <Refused why={list.error} />}
-      {list.value?.items.length === 0 && <p class="quiet">{say("no_deletions")}</p>}
+      <ListState of={list} none={say("no_deletions")} />
       {list.value?.items.map((d) => (
         <div class="line" key={d.id}>
-          <span class="figures">{dateTime(new Date(d.done_at ?? d.decided_at))}</span>
+          <span class="figures">{when(d.done_at ?? d.decided_at)}</span>
           <a href={`/sessions/${d.session_id}`}>{say("session")}</a>
           <span>{d.reason}</span>
           {d.done_at ? (

@@ -1,18 +1,17 @@
 import type { Session } from "../lib/api";
+import type { Page } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { dateTime } from "../lib/time";
-import { Refused } from "../parts/Refused";
+import { when } from "../lib/time";
+import { ListState } from "../parts/ListState";
 
 export function Sessions() {
-  const sessions = usePoll<{ items: Session[] }>("/exam-sessions?limit=200", 5000);
+  const sessions = usePoll<Page<Session>>("/exam-sessions?limit=200", 5000);
   const list = sessions.value?.items;
   return (
     <main class="page">
       <h1>{say("sessions")}</h1>
-      {sessions.error && <Refused why={sessions.error} />}
-      {!list && !sessions.error && <p class="quiet">{say("loading")}</p>}
-      {list?.length === 0 && <p>{say("no_sessions")}</p>}
+      <ListState of={sessions} none={say("no_sessions")} />
       {list && list.length > 0 && (
         <table>
           <thead>
@@ -32,8 +31,8 @@ export function Sessions() {
                   <a href={`/sessions/${s.id}`}>{s.external_id}</a>
                 </td>
                 <td>{s.room_code}</td>
-                <td class="figures">{dateTime(new Date(s.starts_at))}</td>
-                <td class="figures">{dateTime(new Date(s.ends_at))}</td>
+                <td class="figures">{when(s.starts_at)}</td>
+                <td class="figures">{when(s.ends_at)}</td>
                 <td class="number">{s.seats}</td>
                 <td>
                   {s.state === "running" && <span class="recording">● </span>}

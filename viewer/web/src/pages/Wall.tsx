@@ -1,6 +1,7 @@
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import { type Camera, may, type Site } from "../lib/api";
+import { typing } from "../lib/keys";
 import { say } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { clockTime } from "../lib/time";
@@ -93,7 +94,7 @@ function useKeys(
 ) {
   useEffect(() => {
     const press = (e: KeyboardEvent) => {
-      if (e.target instanceof HTMLSelectElement || e.ctrlKey || e.metaKey || e.altKey) return;
+      if (typing(e.target) || e.ctrlKey || e.metaKey || e.altKey) return;
       const nth = cameras[Number(e.key) - 1];
       if (nth) setLarge(nth.id === large ? null : nth.id);
       else if (e.key === "Escape") setLarge(null);

@@ -1,12 +1,15 @@
 import { useState } from "preact/hooks";
 import { may, me, type Timeline } from "../lib/api";
 import type { Page } from "../lib/evidence";
-import type { Appeal, Incident } from "../lib/foureyes";
+import type { Incident } from "../lib/exam";
+import type { Appeal } from "../lib/foureyes";
 import { say, sayCode } from "../lib/i18n";
+import { incidentText } from "../lib/incident";
 import { usePoll } from "../lib/poll";
-import { clockTime, rigaInstant, rigaLocal } from "../lib/time";
+import { rigaInstant, rigaLocal } from "../lib/time";
 import { AskForm } from "./AskForm";
 import { Field } from "./Field";
+import { Refused } from "./Refused";
 
 /** A stretch of the timeline, milliseconds since 1970. */
 export interface Range {
@@ -47,7 +50,9 @@ export function AskGrant({ data, range, onWhole }: Props) {
       <button type="button" onClick={onWhole}>
         {say("take_whole")}
       </button>
-      <Case cases={cases} />
+      <Case cases={cases.options} />
+      {cases.error && <Refused why={cases.error} />}
+      {cases.read && cases.options.length === 0 && <NoCase />}
       <Instant name="until" label={say("grant_until")} value={rigaLocal(iso(Date.now() + week))} />
       <Field name="reason" label={say("reason")} required focus />
     </AskForm>
@@ -94,8 +99,24 @@ function Instant({ name, label, value }: { name: string; label: string; value: s
   );
 }
 
+/** A grant is for a case: without any there is nothing to ask for. */
+function NoCase() {
+  return (
+    <p class="attention">
+      ▲ {say("no_case")} {may("view_appeals") && <a href="/appeals">{say("open_appeal")}</a>}
+    </p>
+  );
+}
+
+interface Cases {
+  options: CaseOption[];
+  /** Whether all of them are known by now. */
+  read: boolean;
+  error: string;
+}
+
 /** What a person may look for: the session's open appeals, its incidents, and what their role may. */
-function useCases(session: string): CaseOption[] {
+function useCases(session: string): Cases {
   const appeals = usePoll<Page<Appeal>>(
     may("view_appeals") ? `/appeals?session=${session}&state=opened&state=court` : null,
     10_000,
@@ -106,19 +127,19 @@ function useCases(session: string): CaseOption[] {
     ...(has("reviewer") || has("security") ? ["data_subject"] : []),
     ...(has("security") ? ["security"] : []),
   ];
-  return [
-    ...(appeals.value?.items ?? []).map((a) => ({
-      code: `appeal:${a.reference}`,
-      text: say("for_appeal", { ref: a.reference }),
-    })),
-    ...(incidents.value?.items ?? []).map((i) => ({ code: `incident_id:${i.id}`, text: incidentText(i) })),
-    ...purposes.map((p) => ({ code: `purpose:${p}`, text: sayCode("purpose", p) })),
-  ];
-}
-
-function incidentText(i: Incident): string {
-  const seat = i.seat === null ? "" : `, ${say("seat", { n: i.seat })}`;
-  return `${say("for_incident")} ${clockTime(new Date(i.at))}: ${sayCode("incident", i.kind)}${seat}`;
+  const standing = (incidents.value?.items ?? []).filter((i) => i.state !== "retracted");
+  return {
+    error: appeals.error || incidents.error,
+    read: Boolean(incidents.value && (appeals.value || !may("view_appeals"))),
+    options: [
+      ...(appeals.value?.items ?? []).map((a) => ({
+        code: `appeal:${a.reference}`,
+        text: say("for_appeal", { ref: a.reference }),
+      })),
+      ...standing.map((i) => ({ code: `incident_id:${i.id}`, text: incidentText(i) })),
+      ...purposes.map((p) => ({ code: `purpose:${p}`, text: sayCode("purpose", p) })),
+    ],
+  };
 }
 
 /** The body of the request. The whole session is asked for without a range. */

@@ -3,7 +3,8 @@ import type { Page } from "../lib/evidence";
 import type { Request } from "../lib/foureyes";
 import { say } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { dateTime } from "../lib/time";
+import { showOnce } from "../lib/secret";
+import { when } from "../lib/time";
 import { Acting } from "./Acting";
 import { AskForm } from "./AskForm";
 import { Field } from "./Field";
@@ -21,15 +22,29 @@ export function useOpen(kind: string): Open {
   return { requests: list.value?.items ?? [], error: list.error };
 }
 
+/** The button that uses what was approved: of a grant it begins the viewing. What the server says once is shown. */
+export function UseRequest({ r }: { r: Request }) {
+  if (!r.can.includes("use")) return null;
+  return (
+    <Acting<{ token?: string }>
+      path={`/requests/${r.id}/use`}
+      text={say(r.kind === "grant" ? "begin" : "use_request")}
+      done={(made) => showOnce(say("client_token"), made.token)}
+    />
+  );
+}
+
 /** Where a request of one's own waits; what was approved is used here. */
 export function Asked({ r }: { r: Request }) {
-  const time = dateTime(new Date(r.expires_at));
+  const time = when(r.expires_at);
   return (
     <span class="asked" data-request={r.id}>
       {r.state === "approved" ? (
         <>
-          <span class="good">✓ {say("use_before", { who: r.decided_by, time })}</span>{" "}
-          {r.can.includes("use") && <Acting path={`/requests/${r.id}/use`} text={say("use_request")} />}
+          <span class="good">
+            ✓ {say(r.kind === "grant" ? "grant_approved" : "use_before", { who: r.decided_by, time })}
+          </span>{" "}
+          <UseRequest r={r} />
         </>
       ) : (
         <span class="attention">▲ {say("grant_waits", { time })}</span>
@@ -53,7 +68,7 @@ interface Props {
 export function AskOnce({ kind, about, text, open, same }: Props) {
   const asked = open.requests.find(same);
   if (asked) return <Asked r={asked} />;
-  if (!may(`ask_${kind}`)) return null;
+  if (!may(`ask_${kind}`)) return open.error ? <Refused why={open.error} /> : null;
   return (
     <>
       <AskForm text={text} path="/requests" body={(f) => ({ kind, ...about, reason: f.get("reason") })}>

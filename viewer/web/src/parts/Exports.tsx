@@ -2,7 +2,7 @@ import { may } from "../lib/api";
 import type { Export, Page } from "../lib/evidence";
 import { choices, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { bytes, dateTime } from "../lib/time";
+import { bytes, when } from "../lib/time";
 import { Asked, useOpen } from "./Asked";
 import { AskForm } from "./AskForm";
 import { Choice } from "./Choice";
@@ -42,7 +42,7 @@ function One({ e }: { e: Export }) {
   return (
     <div class="line">
       <span>
-        {dateTime(new Date(e.requested_at))} · {e.recipient_name} · {e.purpose}
+        {when(e.requested_at)} · {e.recipient_name} · {e.purpose}
         {e.recipient && ` · ${say("encrypted")}`}
       </span>
       {ready ? (

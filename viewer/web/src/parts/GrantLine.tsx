@@ -1,7 +1,7 @@
 import { may } from "../lib/api";
 import type { Grant } from "../lib/foureyes";
 import { say, sayCode } from "../lib/i18n";
-import { dateTime, span } from "../lib/time";
+import { when, span } from "../lib/time";
 import { Acting } from "./Acting";
 
 /** One grant: whose, of what, until when; its holder may give it back, others may revoke it. */
@@ -11,7 +11,7 @@ export function GrantLine({ g }: { g: Grant }) {
     <div class="line" data-grant={g.id}>
       <strong>{g.holder}</strong>
       <span class={g.state === "active" ? "good" : "quiet"}>{sayCode("grant", g.state)}</span>
-      <span>{say("grant_line", { time: dateTime(new Date(g.expires_at)), who: g.approved_by })}</span>
+      <span>{say("grant_line", { time: when(g.expires_at), who: g.approved_by })}</span>
       <span>{g.from && g.to ? span(new Date(g.from), new Date(g.to)) : say("whole_session")}</span>
       <span class="quiet">{g.reason}</span>
       {g.revoked_by && <span class="quiet">{g.revoked_by}</span>}

@@ -2,7 +2,7 @@ import { may } from "../lib/api";
 import type { Hold, Page } from "../lib/evidence";
 import { choices, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { dateTime } from "../lib/time";
+import { when } from "../lib/time";
 import { AskOnce, type Open, useOpen } from "./Asked";
 import { AskForm } from "./AskForm";
 import { Choice } from "./Choice";
@@ -33,12 +33,9 @@ function One({ h, link, open }: { h: Hold; link: boolean; open: Open }) {
     <div class="line">
       {link && <a href={`/sessions/${h.session_id}`}>{say("session")}</a>}
       <span>
-        {sayCode("hold", h.kind)} {h.reference} · {h.reason} · {h.placed_by},{" "}
-        {dateTime(new Date(h.placed_at))}
+        {sayCode("hold", h.kind)} {h.reference} · {h.reason} · {h.placed_by}, {when(h.placed_at)}
       </span>
-      {h.release_due && (
-        <span class="quiet">{say("release_due", { time: dateTime(new Date(h.release_due)) })}</span>
-      )}
+      {h.release_due && <span class="quiet">{say("release_due", { time: when(h.release_due) })}</span>}
       <AskOnce
         kind="hold_release"
         about={{ hold_id: h.id }}

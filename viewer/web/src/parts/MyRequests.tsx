@@ -1,7 +1,6 @@
 import type { Request } from "../lib/foureyes";
 import { say } from "../lib/i18n";
-import { dateTime } from "../lib/time";
-import { Acting } from "./Acting";
+import { Asked } from "./Asked";
 
 /** Where one's own requests to see this session stand, and what was approved and not begun. */
 export function MyRequests({ requests }: { requests: Request[] }) {
@@ -10,18 +9,8 @@ export function MyRequests({ requests }: { requests: Request[] }) {
   return (
     <div role="status">
       {open.map((r) => (
-        <div class="line" key={r.id} data-request={r.id}>
-          {r.state === "approved" ? (
-            <>
-              <span class="good">
-                ✓ {say("grant_approved", { who: r.decided_by, time: dateTime(new Date(r.expires_at)) })}
-              </span>
-              {r.can.includes("use") && <Acting path={`/requests/${r.id}/use`} text={say("begin")} />}
-            </>
-          ) : (
-            <span class="attention">▲ {say("grant_waits", { time: dateTime(new Date(r.expires_at)) })}</span>
-          )}
-          <a href="/requests">{say("see_requests")}</a>
+        <div class="line" key={r.id}>
+          <Asked r={r} />
         </div>
       ))}
       {open.length === 0 && refused && (

@@ -4,6 +4,7 @@ import { may, type Recording, type Session, type Timeline as Data } from "../lib
 import type { Page } from "../lib/evidence";
 import type { Grant, Request } from "../lib/foureyes";
 import { say } from "../lib/i18n";
+import { typing } from "../lib/keys";
 import { Playback } from "../lib/playback";
 import { usePoll } from "../lib/poll";
 import { clockTime } from "../lib/time";
@@ -100,8 +101,6 @@ function useRange(data: Data, at: () => number) {
   });
   return { range: marked.value ?? whole, marked: marked.value, clear: () => (marked.value = null) };
 }
-
-const typing = (t: EventTarget | null) => t instanceof HTMLInputElement || t instanceof HTMLSelectElement;
 
 function NoGrant({ data, requests, problem }: { data: Data; requests: Request[]; problem: string }) {
   const whole = window(data);

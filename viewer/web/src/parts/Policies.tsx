@@ -1,16 +1,12 @@
 import { may } from "../lib/api";
 import type { Page, Period, Policy } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
+import { period } from "../lib/period";
 import { usePoll } from "../lib/poll";
 import { AskOnce, useOpen } from "./Asked";
 import { AskForm } from "./AskForm";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
-
-const period = (p: Period) =>
-  [p.months && say("months", { n: p.months }), p.days && say("days", { n: p.days })]
-    .filter(Boolean)
-    .join(" ") || "0";
 
 /** The versions of the retention policies: who wrote them, who approved them, what holds now. */
 export function Policies() {

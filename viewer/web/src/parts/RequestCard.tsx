@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
 import { call } from "../lib/api";
-import { decidable, type Request } from "../lib/foureyes";
+import type { Request } from "../lib/foureyes";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { Acting } from "./Acting";
+import { UseRequest } from "./Asked";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
 import { RequestFacts } from "./RequestFacts";
@@ -25,7 +26,7 @@ export function RequestCard({ request }: { request: Request }) {
       </div>
       <RequestFacts r={r} />
       {whole.error && <Refused why={whole.error} />}
-      {decidable(r) && whole.value && <Decide r={r} />}
+      {r.can.includes("refuse") && whole.value && <Decide r={r} />}
       <Own r={r} />
     </article>
   );
@@ -37,10 +38,9 @@ const marks: Record<string, string> = { requested: "▲", approved: "✓", used:
 /** What the asker can do. */
 function Own({ r }: { r: Request }) {
   if (!r.can.includes("use") && !r.can.includes("withdraw")) return null;
-  const begin = r.kind === "grant" ? say("begin") : say("use_request");
   return (
     <div class="actions">
-      {r.can.includes("use") && <Acting path={`/requests/${r.id}/use`} text={begin} />}
+      <UseRequest r={r} />
       {r.can.includes("withdraw") && (
         <Acting path={`/requests/${r.id}`} method="DELETE" text={say("withdraw")} sure />
       )}

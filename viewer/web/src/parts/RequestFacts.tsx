@@ -1,9 +1,8 @@
-import type { ComponentChildren } from "preact";
 import { grouped, type Request } from "../lib/foureyes";
 import { say, sayCode } from "../lib/i18n";
-import { bytes, dateTime, exactTime, length, span } from "../lib/time";
-
-const when = (s: string) => dateTime(new Date(s));
+import { bytes, exactTime, length, span, when } from "../lib/time";
+import { Fact } from "./Fact";
+import { About, CaseFact } from "./RequestAbout";
 
 /** Exactly what is asked for, in words: what an approver says yes to. */
 export function RequestFacts({ r }: { r: Request }) {
@@ -29,16 +28,6 @@ export function RequestFacts({ r }: { r: Request }) {
   );
 }
 
-/** One named fact; nothing where there is none. */
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 const ofFootage = ["grant", "export"];
 
 function What({ r }: { r: Request }) {
@@ -48,7 +37,7 @@ function What({ r }: { r: Request }) {
       {a.session_id && (
         <Fact name={say("session")}>
           <a href={`/sessions/${a.session_id}`}>{s.external_id || a.session_id}</a>,{" "}
-          {say("room").toLowerCase()} {s.room_code}
+          {say("in_room", { code: s.room_code })}
         </Fact>
       )}
       {ofFootage.includes(r.kind) && (
@@ -75,7 +64,7 @@ function What({ r }: { r: Request }) {
         </Fact>
       )}
       {a.until && <Fact name={say("grant_until")}>{when(a.until)}</Fact>}
-      <Case r={r} />
+      <CaseFact r={r} />
       {a.recipient_name && <Fact name={say("recipient")}>{recipient(r)}</Fact>}
       <About r={r} />
     </>
@@ -86,49 +75,4 @@ function recipient({ asked: a }: Request): string {
   const kind = a.recipient_kind ? ` (${sayCode("recipient", a.recipient_kind)})` : "";
   const key = a.recipient ? say("encrypted_for", { key: a.recipient }) : say("not_encrypted");
   return `${a.recipient_name}${kind}, ${key}`;
-}
-
-/** What the looking or the handing out is for. */
-function Case({ r: { asked: a } }: { r: Request }) {
-  const of = [
-    a.appeal && say("for_appeal", { ref: a.appeal }),
-    a.incident_id && say("for_incident"),
-    a.purpose && sayCode("purpose", a.purpose),
-  ].filter(Boolean);
-  return of.length > 0 ? <Fact name={say("case")}>{of.join(", ")}</Fact> : null;
-}
-
-const roles = (list: string[]) => list.map((x) => sayCode("role", x)).join(", ") || say("no_roles");
-
-/** The hold, the policy or the account that a request is about. */
-function About({ r: { asked: a, summary: s } }: { r: Request }) {
-  return (
-    <>
-      {s.hold && (
-        <Fact name={say("hold")}>
-          {sayCode("hold", s.hold.kind)} {s.hold.reference}: {s.hold.reason}
-        </Fact>
-      )}
-      {s.policy && (
-        <Fact name={say("policy")}>
-          {s.policy.name} v{s.policy.version}: {s.policy.purpose}, {s.policy.legal_basis}; {say("keep")}{" "}
-          {period(s.policy.keep)}; {say("ceiling")} {period(s.policy.unanchored)}
-        </Fact>
-      )}
-      {s.user && (
-        <>
-          <Fact name={say("user")}>
-            {s.user.name} ({s.user.login})
-          </Fact>
-          <Fact name={say("roles_now")}>{roles(s.user.roles)}</Fact>
-          <Fact name={say("roles_asked")}>{roles(a.roles)}</Fact>
-        </>
-      )}
-    </>
-  );
-}
-
-function period(p: { months: number; days: number }): string {
-  const list = [p.months && say("months", { n: p.months }), p.days && say("days", { n: p.days })];
-  return list.filter(Boolean).join(" ");
 }

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { typing } from "../lib/keys";
 import { say, sayCode } from "../lib/i18n";
 import type { Playback } from "../lib/playback";
 import { frameTime } from "../lib/time";
@@ -14,7 +15,7 @@ export function Stage({ playback, cameras }: { playback: Playback; cameras: Came
   useEffect(() => {
     const press = (e: KeyboardEvent) => {
       const nth = cameras[Number(e.key) - 1];
-      if (nth && !(e.target instanceof HTMLSelectElement)) setMain(nth.id);
+      if (nth && !typing(e.target)) setMain(nth.id);
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);

@@ -1,7 +1,7 @@
 import type { Session } from "../lib/api";
 import type { Coverage, CoverageRecording } from "../lib/evidence";
 import { say, sayCode } from "../lib/i18n";
-import { clockTime, dateTime, length } from "../lib/time";
+import { clockTime, when, length } from "../lib/time";
 
 const milliseconds = (v: number) => `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v)}`;
 
@@ -20,7 +20,7 @@ function Sealed({ r }: { r: CoverageRecording }) {
   if (!r.sealed_at || !r.seal_sha256) return <span class="quiet">{sayCode("recording", r.state)}</span>;
   return (
     <span title={r.seal_sha256}>
-      {say("sealed_at", { time: dateTime(new Date(r.sealed_at)) })} <code>{r.seal_sha256.slice(0, 12)}…</code>
+      {say("sealed_at", { time: when(r.sealed_at) })} <code>{r.seal_sha256.slice(0, 12)}…</code>
     </span>
   );
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { say } from "../lib/i18n";
+import { typing } from "../lib/keys";
 import { Icon, type IconName } from "./Icon";
 import type { Playback } from "../lib/playback";
 import { frameTime } from "../lib/time";
@@ -94,7 +95,7 @@ function useTransportKeys(playback: Playback, run: (p: Promise<void>) => void) {
   useEffect(() => {
     const press = (e: KeyboardEvent) => {
       if (e.ctrlKey || e.metaKey || e.altKey) return;
-      if (e.target instanceof HTMLSelectElement || e.target instanceof HTMLInputElement) return;
+      if (typing(e.target)) return;
       const act = keyAct(playback, e);
       if (!act) return;
       e.preventDefault();
