@@ -1,6 +1,9 @@
 package lieciba
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // NoticeKind is what other systems are told about.
 type NoticeKind string
@@ -34,6 +37,9 @@ type Notice struct {
 	Kind      NoticeKind
 	At        time.Time
 	Data      []byte // JSON object (storage.NoticeData)
+	// Retold: the session was started by hand, and its source is told under the real
+	// name, once it has one, what was told before. Who hears every source has heard it.
+	Retold bool
 }
 
 // Webhook is where notices are sent to.
@@ -51,18 +57,13 @@ type Webhook struct {
 
 // Wants reports whether a notice goes to the webhook.
 func (w Webhook) Wants(n Notice) bool {
-	if w.Disabled || w.Source != "" && w.Source != n.Source {
+	if w.Disabled || w.Source != "" && w.Source != n.Source || w.Source == "" && n.Retold {
 		return false
 	}
 	if w.Kinds == nil {
 		return n.Kind != NoticeAlarm
 	}
-	for _, k := range w.Kinds {
-		if k == n.Kind {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.Kinds, n.Kind)
 }
 
 // DeliveryState of a Delivery.

@@ -103,6 +103,7 @@ type SessionFilter struct {
 	RoomID     lieciba.RoomID
 	States     []lieciba.SessionState
 	ExternalID string
+	Source     string            // its own sessions, and those started by hand that are linked to no other source
 	Span       lieciba.Interval  // sessions whose planned time overlaps it; zero To: open
 	Limit      int               // 0: 100; at most 1000
 	Before     lieciba.SessionID // page: sessions listed after this one

@@ -53,8 +53,14 @@ type SessionLinks interface {
 	// CodeConflict names "session_id" when the session is linked to another key,
 	// "external_id" when the key has another session, linked or pushed. From then on
 	// SessionByKey and ListSessions by external ID find the ad-hoc session under it.
+	// What the session told before is told again under its real name (Notice.Retold),
+	// in its order, in the same transaction.
 	LinkSession(ctx context.Context, l SessionLink) error
-	// LinkOf returns the link of a session; CodeNotFound if there is none.
+	// VoidLink makes the link of l's key and session void, by l.By at l.At: its row
+	// stays and holds no more. Void already: no error. CodeNotFound if they were
+	// never linked.
+	VoidLink(ctx context.Context, l SessionLink) error
+	// LinkOf returns the link of a session; CodeNotFound if none is in force.
 	LinkOf(ctx context.Context, s lieciba.SessionID) (SessionLink, error)
 }
 

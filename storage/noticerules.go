@@ -59,6 +59,18 @@ func encodeNotice(d NoticeData) []byte {
 	return b
 }
 
+// Retold is a notice of a session that was started by hand, told again under the
+// name that its source gave it. The fact and its time are the same.
+func Retold(n lieciba.Notice, subject string, s NoticeSession) (lieciba.Notice, string, error) {
+	var d NoticeData
+	if err := json.Unmarshal(n.Data, &d); err != nil {
+		return n, "", lieciba.Wrap(err, lieciba.CodeCorrupt, "read the notice %s", n.ID)
+	}
+	d.ExternalID = s.ExternalID
+	n.ID, n.Number, n.Source, n.Data, n.Retold = lieciba.NewID[lieciba.NoticeID](n.At), 0, s.Source, encodeNotice(d), true
+	return n, subject + " as " + s.Source + "/" + s.ExternalID, nil
+}
+
 // ToldOfMove is what a MoveRecording at an instant tells: the first recording of
 // a session that records begins it. nil: nothing.
 func ToldOfMove(stored, next lieciba.Recording, at time.Time) *Told {

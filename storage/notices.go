@@ -37,7 +37,8 @@ type Notices interface {
 	// numbers have no hole, and a lower one is never seen after a higher one.
 	PublishNotices(ctx context.Context, max int, now time.Time) (n int, err error)
 	// ListNotices returns the published ones of a source with a number above after,
-	// by number; of every source for an empty one. At most limit (0: 100, at most 1000).
+	// by number; of every source for an empty one, without those that were retold.
+	// At most limit (0: 100, at most 1000).
 	ListNotices(ctx context.Context, source string, after int64, limit int) ([]lieciba.Notice, error)
 	// Notice finds a published one.
 	Notice(ctx context.Context, id lieciba.NoticeID) (lieciba.Notice, error)

@@ -15,7 +15,7 @@ const deliveryColumns = `d.webhook_id, d.state, d.attempts, d.next_at, d.last_er
 func scanDeliveryAnd(r pgx.CollectableRow, more ...any) (d lieciba.Delivery, err error) {
 	n := &d.Notice
 	err = r.Scan(append([]any{&d.WebhookID, &d.State, &d.Attempts, stamp{&d.NextAt}, &d.LastError, stamp{&d.DoneAt},
-		&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, stamp{&n.At}, &n.Data}, more...)...)
+		&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, stamp{&n.At}, &n.Data, &n.Retold}, more...)...)
 	return d, err
 }
 

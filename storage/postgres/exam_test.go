@@ -44,7 +44,7 @@ var examEdits = []string{
 	`UPDATE incidents SET seat = 9`, `DELETE FROM incidents`, `TRUNCATE incidents CASCADE`,
 	`UPDATE part_events SET at = now()`, `DELETE FROM part_events`, `TRUNCATE part_events CASCADE`,
 	`UPDATE readiness SET state = 'passed'`, `DELETE FROM readiness`, `TRUNCATE readiness CASCADE`,
-	`UPDATE session_links SET external_id = 'x'`, `DELETE FROM session_links`, `TRUNCATE session_links`,
+	`UPDATE session_links SET external_id = 'x'`, `UPDATE session_links SET external_id = 'x', void_at = now()`, `DELETE FROM session_links`, `TRUNCATE session_links`,
 	`UPDATE notices SET number = 9 WHERE number = 1`, `UPDATE notices SET number = NULL WHERE number = 1`, `UPDATE notices SET number = 2, data = '[]' WHERE number IS NULL`,
 	`UPDATE notices SET data = '[]' WHERE number IS NULL`, `DELETE FROM notices WHERE number IS NULL`, `TRUNCATE notices CASCADE`,
 }
@@ -100,7 +100,7 @@ INSERT INTO rooms VALUES (uid(1), uid(1), 'r', '', 'active', now());
 INSERT INTO sessions (id, source, external_id, source_version, document_hash, site_id, room_id, starts_at, ends_at, seats, parts, state, cancel_asked, created_at, updated_at)
   SELECT uid(n), CASE n % 20 WHEN 0 THEN 'ad-hoc' ELSE 'p' END, 'e' || n, 1, sha256(''), uid(1), uid(1), t0() + n * interval '1 h', t0() + (n + 3) * interval '1 hours',
   9, '', 'finished', false, now(), now() FROM generate_series(1, 10000) n;
-INSERT INTO session_links SELECT 'p', 'real' || n, uid(n), sha256(''), '', '', t0() FROM generate_series(20, 10000, 20) n;
+INSERT INTO session_links (source, external_id, session_id, document_hash, who, who_id, at) SELECT 'p', 'real' || n, uid(n), sha256(''), '', '', t0() FROM generate_series(20, 10000, 20) n;
 INSERT INTO incidents SELECT uid(n), uid(1 + n % 5000), NULL, t0(), 0, 'phone', '', NULL, 'raised', '', '', t0() + n * interval '1 s' FROM generate_series(1, 20000) n;
 INSERT INTO part_events SELECT uid(n), uid(1 + n % 5000), uid(n), 'started', t0(), NULL, false, '', '', '', t0() + n * interval '1 s' FROM generate_series(1, 20000) n;
 INSERT INTO readiness SELECT uid(n), uid(1 + n % 5000), NULL, '', 't60', t0() + n * interval '1 s', 'passed', '[]', NULL, '', '', '' FROM generate_series(1, 20000) n;
@@ -131,6 +131,7 @@ func TestQueriesOfExamsDescendOneIndex(t *testing.T) {
 		"ListSessions, linked": {selectLinked, "session_links_external", []any{"real20"}},
 		"PublishNotices":       {selectNotice + whereStagedNotice, "notices_(staged|number)", []any{10}},
 		"StagedNotices":        {countStagedNotices, "notices_(staged|number)", nil},
+		"LinkSession, retold":  {selectNotice + toldOnce, "notices_session", []any{id}},
 		"ListNotices":          {selectNotice + whereNumber, "notices_number", []any{19_000, 10}},
 		"ListNotices, source":  {selectNotice + whereSource, "notices_source", []any{"s7", 10_000, 10}},
 		"ClaimDeliveries":      {selectDue, "deliveries_(due|line)", []any{time.Now(), 10, ""}},

@@ -23,9 +23,9 @@ func scanLink(r pgx.CollectableRow) (l storedLink, err error) {
 }
 
 const (
-	selectLink      = `SELECT ` + linkColumns + ` FROM session_links WHERE session_id = $1`
-	selectLinkByKey = `SELECT ` + linkColumns + ` FROM session_links WHERE source = $1 AND external_id = $2`
-	selectLinked    = `SELECT session_id FROM session_links WHERE external_id = $1`
+	selectLink      = `SELECT ` + linkColumns + ` FROM session_links WHERE session_id = $1 AND void_at IS NULL`
+	selectLinkByKey = `SELECT ` + linkColumns + ` FROM session_links WHERE source = $1 AND external_id = $2 AND void_at IS NULL`
+	selectLinked    = `SELECT session_id FROM session_links WHERE external_id = $1 AND void_at IS NULL`
 )
 
 // lockKey keeps every other change and link of a session's key out, also before
@@ -44,7 +44,7 @@ func (c *Catalog) LinkSession(ctx context.Context, l storage.SessionLink) error 
 		if err := lockKey(ctx, tx, l.Key); err != nil {
 			return err
 		}
-		s, err := lockSession(ctx, tx, l.SessionID)
+		s, err := renameSession(ctx, tx, l.SessionID)
 		if err != nil {
 			return err
 		}
@@ -63,8 +63,36 @@ func (c *Catalog) LinkSession(ctx context.Context, l storage.SessionLink) error 
 		if write, err := storage.PlanLink(s, ofSession, ofKey, pushed > 0, l); err != nil || !write {
 			return err
 		}
-		_, err = execTx(ctx, tx, `INSERT INTO session_links (`+linkColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			l.Key.Source, l.Key.ExternalID, l.SessionID, l.By, l.ByID, ts(l.At), s.DocumentHash[:])
+		if _, err := execTx(ctx, tx, `INSERT INTO session_links (`+linkColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			l.Key.Source, l.Key.ExternalID, l.SessionID, l.By, l.ByID, ts(l.At), s.DocumentHash[:]); err != nil {
+			return err
+		}
+		return retell(ctx, tx, storage.NoticeSession{ID: s.ID, Source: l.Key.Source, ExternalID: l.Key.ExternalID})
+	})
+}
+
+// renameSession locks a session against all who tell of it by its name (tell).
+func renameSession(ctx context.Context, tx pgx.Tx, id lieciba.SessionID) (lieciba.ExamSession, error) {
+	return one(ctx, tx, "session", scanSession, selectSession+` FOR UPDATE`, id)
+}
+
+// VoidLink implements storage.SessionLinks.
+func (c *Catalog) VoidLink(ctx context.Context, l storage.SessionLink) error {
+	return c.write(ctx, "void a link", func(tx pgx.Tx) error {
+		if err := lockKey(ctx, tx, l.Key); err != nil {
+			return err
+		}
+		if _, err := renameSession(ctx, tx, l.SessionID); err != nil {
+			return err
+		}
+		n, err := execTx(ctx, tx, `UPDATE session_links SET void_by = $1, void_by_id = $2, void_at = $3
+			WHERE source = $4 AND external_id = $5 AND session_id = $6 AND void_at IS NULL`,
+			l.By, l.ByID, ts(l.At), l.Key.Source, l.Key.ExternalID, l.SessionID)
+		if err != nil || n > 0 {
+			return err
+		}
+		_, err = one(ctx, tx, "link", pgx.RowTo[string], `SELECT session_id::text FROM session_links WHERE source = $1 AND external_id = $2 AND session_id = $3`,
+			l.Key.Source, l.Key.ExternalID, l.SessionID)
 		return err
 	})
 }

@@ -53,10 +53,10 @@ func (c *Catalog) ListWebhooks(ctx context.Context) ([]lieciba.Webhook, error) {
 	return readList(ctx, c, "webhooks", scanWebhook, allWebhooks)
 }
 
-const noticeColumns = `notices.id, coalesce(notices.number, 0), coalesce(notices.session_id::text, ''), notices.source, notices.kind, notices.at, notices.data`
+const noticeColumns = `notices.id, coalesce(notices.number, 0), coalesce(notices.session_id::text, ''), notices.source, notices.kind, notices.at, notices.data, notices.retold`
 
 func scanNotice(r pgx.CollectableRow) (n lieciba.Notice, err error) {
-	err = r.Scan(&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, stamp{&n.At}, &n.Data)
+	err = r.Scan(&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, stamp{&n.At}, &n.Data, &n.Retold)
 	return n, err
 }
 
@@ -64,11 +64,11 @@ const (
 	selectNotice       = `SELECT ` + noticeColumns + ` FROM notices `
 	whereStagedNotice  = `WHERE number IS NULL ORDER BY n LIMIT $1`
 	whereSource        = `WHERE source = $1 AND number > $2 ORDER BY number LIMIT $3`
-	whereNumber        = `WHERE number > $1 ORDER BY number LIMIT $2`
+	whereNumber        = `WHERE number > $1 AND NOT retold ORDER BY number LIMIT $2`
 	countStagedNotices = `SELECT count(*), min(at) FROM notices WHERE number IS NULL`
 	// The name by which a session's own system knows it.
 	selectNoticeSession = `SELECT s.id, coalesce(l.source, s.source), coalesce(l.external_id, s.external_id)
-		FROM sessions AS s LEFT JOIN session_links AS l ON l.session_id = s.id WHERE s.id = $1`
+		FROM sessions AS s LEFT JOIN session_links AS l ON l.session_id = s.id AND l.void_at IS NULL WHERE s.id = $1`
 )
 
 func scanNoticeSession(r pgx.CollectableRow) (s storage.NoticeSession, err error) {
@@ -82,6 +82,10 @@ func tell(ctx context.Context, tx pgx.Tx, session lieciba.SessionID, told *stora
 	if told == nil {
 		return nil
 	}
+	// A statement of its own: the next one sees the name that a link has just given it.
+	if _, err := tx.Exec(ctx, `SELECT FROM sessions WHERE id = $1 FOR KEY SHARE`, session); err != nil {
+		return err
+	}
 	s, err := one(ctx, tx, "session", scanNoticeSession, selectNoticeSession, session)
 	if err != nil {
 		return err
@@ -90,9 +94,37 @@ func tell(ctx context.Context, tx pgx.Tx, session lieciba.SessionID, told *stora
 }
 
 func insertNotice(ctx context.Context, tx pgx.Tx, n lieciba.Notice, subject string) error {
-	_, err := execTx(ctx, tx, `INSERT INTO notices (id, kind, subject, session_id, source, at, data) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT DO NOTHING`, n.ID, n.Kind, subject, idOrNull(n.SessionID), n.Source, ts(n.At), n.Data)
+	_, err := execTx(ctx, tx, `INSERT INTO notices (id, kind, subject, session_id, source, at, data, retold) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT DO NOTHING`, n.ID, n.Kind, subject, idOrNull(n.SessionID), n.Source, ts(n.At), n.Data, n.Retold)
 	return err
+}
+
+// toldOnce are what a session told, without alarms, which are of no source.
+const toldOnce = `WHERE session_id = $1 AND NOT retold AND source <> '' ORDER BY n`
+
+// retell stages all that a session has told once more, under the name s.
+func retell(ctx context.Context, tx pgx.Tx, s storage.NoticeSession) error {
+	type told struct {
+		lieciba.Notice
+		subject string
+	}
+	all, err := list(ctx, tx, func(r pgx.CollectableRow) (t told, err error) {
+		err = r.Scan(&t.ID, &t.Number, &t.SessionID, &t.Source, &t.Kind, stamp{&t.At}, &t.Data, &t.Retold, &t.subject)
+		return t, err
+	}, `SELECT `+noticeColumns+`, subject FROM notices `+toldOnce, s.ID)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		n, subject, err := storage.Retold(t.Notice, t.subject, s)
+		if err != nil {
+			return err
+		}
+		if err := insertNotice(ctx, tx, n, subject); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // StageNotice implements storage.Notices.

@@ -29,7 +29,7 @@ const (
 	selectSession = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
 	// The session of a key, or the one that was started by hand and is linked to it.
 	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = coalesce(
-		(SELECT id FROM sessions WHERE source = $1 AND external_id = $2), (SELECT session_id FROM session_links WHERE source = $1 AND external_id = $2))`
+		(SELECT id FROM sessions WHERE source = $1 AND external_id = $2), (SELECT session_id FROM session_links WHERE source = $1 AND external_id = $2 AND void_at IS NULL))`
 )
 
 // ChangeSession implements storage.Sessions. decide must not call the Catalog.
@@ -62,6 +62,10 @@ func lockOf(key lieciba.SessionKey) int64 {
 	h := sha256.Sum256([]byte(key.Source + "\x00" + key.ExternalID))
 	return int64(binary.BigEndian.Uint64(h[:8]))
 }
+
+// ofSource is SessionFilter.Source.
+const ofSource = `(source = ? OR source = ? AND NOT EXISTS
+	(SELECT 1 FROM session_links AS l WHERE l.session_id = sessions.id AND l.void_at IS NULL AND l.source <> ?))`
 
 func storeSession(ctx context.Context, tx pgx.Tx, key lieciba.SessionKey, current *lieciba.ExamSession, s lieciba.ExamSession) error {
 	if err := storage.CheckSession(key, current, s); err != nil {
@@ -108,6 +112,9 @@ func (c *Catalog) sessionQuery(ctx context.Context, f storage.SessionFilter) (st
 			return "", nil, nil
 		}
 		w.add("site_id = ANY (?::uuid[])", texts(f.Sites))
+	}
+	if f.Source != "" {
+		w.add(ofSource, f.Source, lieciba.SourceAdHoc, f.Source)
 	}
 	if f.RoomID != "" {
 		w.add("room_id = ?", f.RoomID)

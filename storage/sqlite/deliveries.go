@@ -14,7 +14,7 @@ const deliveryColumns = `d.webhook_id, d.state, d.attempts, d.next_at, d.last_er
 func scanDeliveryAnd(r row, more ...any) (d lieciba.Delivery, err error) {
 	n := &d.Notice
 	err = r.Scan(append([]any{&d.WebhookID, &d.State, &d.Attempts, micros{&d.NextAt}, &d.LastError, micros{&d.DoneAt},
-		&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, micros{&n.At}, &n.Data}, more...)...)
+		&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, micros{&n.At}, &n.Data, &n.Retold}, more...)...)
 	return d, err
 }
 

@@ -25,7 +25,7 @@ func TestExamRowsOnlyGrow(t *testing.T) {
 	require.NoError(t, c.AddReadiness(ctx, lieciba.Readiness{ID: lieciba.ReadinessID(id(0)), SessionID: session, At: now, State: lieciba.ReadinessFailed}))
 	_, err = c.writer.Exec(`INSERT INTO part_events VALUES (?, ?, 'p', 'started', 1, NULL, 0, '', '', '', 1)`, id(0), session)
 	require.NoError(t, err)
-	_, err = c.writer.Exec(`INSERT INTO session_links VALUES ('p', 'real', ?, zeroblob(32), '', '', 1)`, session)
+	_, err = c.writer.Exec(`INSERT INTO session_links VALUES ('p', 'real', ?1, zeroblob(32), '', '', 1, '', '', NULL), ('p', 'wrong', ?1, zeroblob(32), '', '', 1, '', '', 2)`, session)
 	require.NoError(t, err)
 	for i := range 2 {
 		require.NoError(t, c.StageNotice(ctx, lieciba.Notice{ID: lieciba.NoticeID(id(i)), Kind: lieciba.NoticeGap, At: now, Data: []byte("{}")}))
@@ -36,9 +36,9 @@ func TestExamRowsOnlyGrow(t *testing.T) {
 	for _, q := range []string{
 		`UPDATE incidents SET seat = 9`, `DELETE FROM incidents`, `INSERT OR REPLACE INTO incidents SELECT * FROM incidents`,
 		`UPDATE part_events SET at = 9`, `DELETE FROM part_events`, `UPDATE readiness SET state = 'passed'`, `DELETE FROM readiness`,
-		`UPDATE session_links SET external_id = 'x'`, `DELETE FROM session_links`,
+		`UPDATE session_links SET external_id = 'x'`, `UPDATE session_links SET external_id = 'x', void_at = 3`, `UPDATE session_links SET void_at = NULL`, `UPDATE session_links SET void_at = 3`, `DELETE FROM session_links`,
 		`UPDATE notices SET number = 9 WHERE number = 1`, `UPDATE notices SET number = NULL WHERE number = 1`,
-		`UPDATE notices SET number = 2, data = x'00' WHERE number IS NULL`, `UPDATE notices SET data = x'00' WHERE number IS NULL`,
+		`UPDATE notices SET number = 2, retold = 1 WHERE number IS NULL`, `UPDATE notices SET number = 2, data = x'00' WHERE number IS NULL`, `UPDATE notices SET data = x'00' WHERE number IS NULL`,
 		`DELETE FROM notices WHERE number IS NULL`, `INSERT OR REPLACE INTO notices SELECT * FROM notices WHERE number = 1`,
 	} {
 		_, err := c.writer.Exec(q)
@@ -59,10 +59,11 @@ func TestQueriesOfExamsDescendOneIndex(t *testing.T) {
 		"SessionPartEvents":    {wherePartEvents, "part_events_session (session_id=?)", []any{id}},
 		"SessionReadiness":     {whereReadiness, "readiness_session (session_id=?)", []any{id}},
 		"SessionByKey":         {selectSessionByKey, "SEARCH sessions USING PRIMARY KEY (id=?)", []any{"p", "e"}},
-		"LinkOf":               {selectLink, "sqlite_autoindex_session_links_1 (session_id=?)", []any{id}},
+		"LinkOf":               {selectLink, "session_links_session (session_id=?)", []any{id}},
 		"ListSessions, linked": {selectLinked, "session_links_external (external_id=?)", []any{"e"}},
 		"PublishNotices":       {selectNotice + whereStagedN, "sqlite_autoindex_notices_1 (number=?)", []any{9}},
 		"StagedNotices":        {countStagedNotices, "sqlite_autoindex_notices_1 (number=?)", nil},
+		"LinkSession, retold":  {selectNotice + toldOnce, "notices_session (session_id=?)", []any{id}},
 		"ListNotices":          {selectNotice + whereNumber, "sqlite_autoindex_notices_1 (number>?)", []any{1, 9}},
 		"ListNotices, source":  {selectNotice + whereSource, "notices_source (source=? AND number>?)", []any{"s", 1, 9}},
 	} {

@@ -22,9 +22,9 @@ func scanLink(r row) (l storedLink, err error) {
 }
 
 const (
-	selectLink      = `SELECT ` + linkColumns + ` FROM session_links WHERE session_id = ?`
-	selectLinkByKey = `SELECT ` + linkColumns + ` FROM session_links WHERE source = ? AND external_id = ?`
-	selectLinked    = `SELECT session_id FROM session_links WHERE external_id = ?`
+	selectLink      = `SELECT ` + linkColumns + ` FROM session_links WHERE session_id = ? AND void_at IS NULL`
+	selectLinkByKey = `SELECT ` + linkColumns + ` FROM session_links WHERE source = ? AND external_id = ? AND void_at IS NULL`
+	selectLinked    = `SELECT session_id FROM session_links WHERE external_id = ? AND void_at IS NULL`
 )
 
 // LinkSession implements storage.SessionLinks.
@@ -52,8 +52,25 @@ func (c *Catalog) LinkSession(ctx context.Context, l storage.SessionLink) error 
 		if write, err := storage.PlanLink(s, ofSession, ofKey, pushed > 0, l); err != nil || !write {
 			return err
 		}
-		_, err = execTx(ctx, tx, `INSERT INTO session_links (`+linkColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			l.Key.Source, l.Key.ExternalID, l.SessionID, l.By, l.ByID, us(l.At), s.DocumentHash[:])
+		if _, err := execTx(ctx, tx, `INSERT INTO session_links (`+linkColumns+`, void_by, void_by_id) VALUES (?, ?, ?, ?, ?, ?, ?, '', '')`,
+			l.Key.Source, l.Key.ExternalID, l.SessionID, l.By, l.ByID, us(l.At), s.DocumentHash[:]); err != nil {
+			return err
+		}
+		return retell(ctx, tx, storage.NoticeSession{ID: s.ID, Source: l.Key.Source, ExternalID: l.Key.ExternalID})
+	})
+}
+
+// VoidLink implements storage.SessionLinks.
+func (c *Catalog) VoidLink(ctx context.Context, l storage.SessionLink) error {
+	return c.write(ctx, "void a link", func(tx *sql.Tx) error {
+		n, err := execTx(ctx, tx, `UPDATE session_links SET void_by = ?, void_by_id = ?, void_at = ?
+			WHERE source = ? AND external_id = ? AND session_id = ? AND void_at IS NULL`,
+			l.By, l.ByID, us(l.At), l.Key.Source, l.Key.ExternalID, l.SessionID)
+		if err != nil || n > 0 {
+			return err
+		}
+		_, err = one(ctx, tx, "link", scanText, `SELECT session_id FROM session_links WHERE source = ? AND external_id = ? AND session_id = ?`,
+			l.Key.Source, l.Key.ExternalID, l.SessionID)
 		return err
 	})
 }

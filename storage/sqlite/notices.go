@@ -53,10 +53,10 @@ func (c *Catalog) ListWebhooks(ctx context.Context) ([]lieciba.Webhook, error) {
 	return readList(ctx, c, "webhooks", scanWebhook, allWebhooks)
 }
 
-const noticeColumns = `notices.id, coalesce(notices.number, 0), coalesce(notices.session_id, ''), notices.source, notices.kind, notices.at, notices.data`
+const noticeColumns = `notices.id, coalesce(notices.number, 0), coalesce(notices.session_id, ''), notices.source, notices.kind, notices.at, notices.data, notices.retold`
 
 func scanNotice(r row) (n lieciba.Notice, err error) {
-	err = r.Scan(&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, micros{&n.At}, &n.Data)
+	err = r.Scan(&n.ID, &n.Number, &n.SessionID, &n.Source, &n.Kind, micros{&n.At}, &n.Data, &n.Retold)
 	return n, err
 }
 
@@ -64,12 +64,12 @@ const (
 	selectNotice = `SELECT ` + noticeColumns + ` FROM notices `
 	whereStagedN = `WHERE number IS NULL ORDER BY n LIMIT ?`
 	whereSource  = `WHERE source = ? AND number > ? ORDER BY number LIMIT ?`
-	whereNumber  = `WHERE number > ? ORDER BY number LIMIT ?`
+	whereNumber  = `WHERE number > ? AND NOT retold ORDER BY number LIMIT ?`
 
 	countStagedNotices = `SELECT count(*), min(at) FROM notices WHERE number IS NULL`
 	// The name by which a session's own system knows it.
 	selectNoticeSession = `SELECT s.id, coalesce(l.source, s.source), coalesce(l.external_id, s.external_id)
-		FROM sessions AS s LEFT JOIN session_links AS l ON l.session_id = s.id WHERE s.id = ?`
+		FROM sessions AS s LEFT JOIN session_links AS l ON l.session_id = s.id AND l.void_at IS NULL WHERE s.id = ?`
 )
 
 func scanNoticeSession(r row) (s storage.NoticeSession, err error) {
@@ -90,9 +90,37 @@ func tell(ctx context.Context, tx *sql.Tx, session lieciba.SessionID, told *stor
 }
 
 func insertNotice(ctx context.Context, tx *sql.Tx, n lieciba.Notice, subject string) error {
-	_, err := execTx(ctx, tx, `INSERT INTO notices (id, kind, subject, session_id, source, at, data) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, n.ID, n.Kind, subject, idOrNull(n.SessionID), n.Source, us(n.At), n.Data)
+	_, err := execTx(ctx, tx, `INSERT INTO notices (id, kind, subject, session_id, source, at, data, retold) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`, n.ID, n.Kind, subject, idOrNull(n.SessionID), n.Source, us(n.At), n.Data, n.Retold)
 	return err
+}
+
+// toldOnce are what a session told, without alarms, which are of no source.
+const toldOnce = `WHERE session_id = ? AND NOT retold AND source <> '' ORDER BY n`
+
+// retell stages all that a session has told once more, under the name s.
+func retell(ctx context.Context, tx *sql.Tx, s storage.NoticeSession) error {
+	type told struct {
+		lieciba.Notice
+		subject string
+	}
+	all, err := list(ctx, tx, func(r row) (t told, err error) {
+		err = r.Scan(&t.ID, &t.Number, &t.SessionID, &t.Source, &t.Kind, micros{&t.At}, &t.Data, &t.Retold, &t.subject)
+		return t, err
+	}, `SELECT `+noticeColumns+`, subject FROM notices `+toldOnce, s.ID)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		n, subject, err := storage.Retold(t.Notice, t.subject, s)
+		if err != nil {
+			return err
+		}
+		if err := insertNotice(ctx, tx, n, subject); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // StageNotice implements storage.Notices.

@@ -27,8 +27,12 @@ const (
 	selectSession = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = ?`
 	// The session of a key, or the one that was started by hand and is linked to it.
 	selectSessionByKey = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = coalesce(
-		(SELECT id FROM sessions WHERE source = ?1 AND external_id = ?2), (SELECT session_id FROM session_links WHERE source = ?1 AND external_id = ?2))`
+		(SELECT id FROM sessions WHERE source = ?1 AND external_id = ?2), (SELECT session_id FROM session_links WHERE source = ?1 AND external_id = ?2 AND void_at IS NULL))`
 )
+
+// ofSource is SessionFilter.Source.
+const ofSource = `(source = ? OR source = ? AND NOT EXISTS
+	(SELECT 1 FROM session_links AS l WHERE l.session_id = sessions.id AND l.void_at IS NULL AND l.source <> ?))`
 
 // ChangeSession implements storage.Sessions. decide must not call the Catalog.
 func (c *Catalog) ChangeSession(ctx context.Context, key lieciba.SessionKey,
@@ -99,6 +103,9 @@ func (c *Catalog) sessionQuery(ctx context.Context, f storage.SessionFilter) (st
 			return "", nil, nil
 		}
 		anyOf(&w, "site_id", f.Sites)
+	}
+	if f.Source != "" {
+		w.add(ofSource, f.Source, lieciba.SourceAdHoc, f.Source)
 	}
 	if f.RoomID != "" {
 		w.add("room_id = ?", f.RoomID)

@@ -21,6 +21,14 @@ func faultCasesOfFacts(w *world) map[string]faultCase {
 		"LinkSession": {
 			before: func(w *world) error { return w.store(adhoc) },
 			call:   func(ctx context.Context, c storage.Catalog) error { return c.LinkSession(ctx, w.link(adhoc, "exam-9")) }},
+		"VoidLink": {
+			before: func(w *world) error {
+				if err := w.store(adhoc); err != nil {
+					return err
+				}
+				return w.LinkSession(w.ctx, w.link(adhoc, "exam-9"))
+			},
+			call: func(ctx context.Context, c storage.Catalog) error { return c.VoidLink(ctx, w.link(adhoc, "exam-9")) }},
 		"RaiseAlarm": {call: func(ctx context.Context, c storage.Catalog) error {
 			_, err := c.RaiseAlarm(ctx, alarm)
 			return err

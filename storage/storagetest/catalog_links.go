@@ -125,6 +125,64 @@ var linkTests = map[string]func(*testing.T, *world){
 		require.Equal(t, 1, count(linked)+count(pushed), "a key has one session")
 	},
 
+	"VoidLink": func(t *testing.T, w *world) {
+		s, other := w.adHoc("adhoc-1"), w.adHoc("adhoc-2")
+		require.NoError(t, w.store(s))
+		require.NoError(t, w.store(other))
+		wrong, right := w.link(s, "exam-9"), w.link(s, "exam-10")
+		requireCode(t, w.VoidLink(w.ctx, wrong), lieciba.CodeNotFound, "")
+		require.NoError(t, w.LinkSession(w.ctx, wrong))
+		requireCode(t, w.VoidLink(w.ctx, right), lieciba.CodeNotFound, "")
+		requireCode(t, w.VoidLink(w.ctx, w.link(other, "exam-9")), lieciba.CodeNotFound, "")
+		require.NoError(t, w.VoidLink(w.ctx, wrong))
+		require.NoError(t, w.VoidLink(w.ctx, wrong), "void already")
+		_, err := w.LinkOf(w.ctx, s.ID)
+		requireCode(t, err, lieciba.CodeNotFound, "")
+		_, err = w.SessionByKey(w.ctx, wrong.Key)
+		requireCode(t, err, lieciba.CodeNotFound, "")
+		list, err := w.ListSessions(w.ctx, storage.SessionFilter{ExternalID: "exam-9"})
+		require.NoError(t, err)
+		require.Empty(t, list)
+
+		pushed := w.newSession("exam-9", base) // the name is free: its source's own session has it
+		pushed.Source = "pizis"
+		require.NoError(t, w.store(pushed))
+		require.NoError(t, w.LinkSession(w.ctx, right), "the session can be linked anew")
+		got, err := w.LinkOf(w.ctx, s.ID)
+		require.NoError(t, err)
+		require.Equal(t, right, got)
+		require.NoError(t, w.VoidLink(w.ctx, right))
+		require.NoError(t, w.LinkSession(w.ctx, w.link(other, "exam-10")), "and so can the name")
+		found, err := w.SessionByKey(w.ctx, right.Key)
+		require.NoError(t, err)
+		require.Equal(t, other.ID, found.ID)
+	},
+
+	"SessionsOfASource": func(t *testing.T, w *world) {
+		free, mine, theirs, freed := w.adHoc("adhoc-1"), w.adHoc("adhoc-2"), w.adHoc("adhoc-3"), w.adHoc("adhoc-4")
+		pushed, foreign := w.newSession("p", base), w.newSession("o", base)
+		pushed.Source, foreign.Source = "pizis", "other"
+		for _, s := range []lieciba.ExamSession{free, mine, theirs, freed, pushed, foreign} {
+			require.NoError(t, w.store(s))
+		}
+		require.NoError(t, w.LinkSession(w.ctx, w.link(mine, "exam-9")))
+		for i, s := range []lieciba.ExamSession{theirs, freed} {
+			l := w.link(s, "exam-1"+string(rune('0'+i)))
+			l.Key.Source = "other"
+			require.NoError(t, w.LinkSession(w.ctx, l))
+			if i == 1 {
+				require.NoError(t, w.VoidLink(w.ctx, l))
+			}
+		}
+		list, err := w.ListSessions(w.ctx, storage.SessionFilter{Source: "pizis"})
+		require.NoError(t, err)
+		var names []string
+		for _, s := range list {
+			names = append(names, s.ExternalID)
+		}
+		require.ElementsMatch(t, []string{"adhoc-1", "adhoc-2", "adhoc-4", "p", w.session.ExternalID}, names)
+	},
+
 	"NoticesOfALinkedSessionBearItsRealName": func(t *testing.T, w *world) {
 		s := w.adHoc("adhoc-1")
 		require.NoError(t, w.store(s))
@@ -132,18 +190,84 @@ var linkTests = map[string]func(*testing.T, *world){
 		rec.SessionID = s.ID
 		_, err := w.EnsureRecording(w.ctx, rec)
 		require.NoError(t, err)
+		all, pizis := newWebhook("all"), newWebhook("pizis")
+		pizis.Source = "pizis"
+		require.NoError(t, w.PutWebhook(w.ctx, all))
+		require.NoError(t, w.PutWebhook(w.ctx, pizis))
 		require.NoError(t, w.MoveRecording(w.ctx, rec.ID, lieciba.RecordingRecording, nodeA))
-		require.NoError(t, w.LinkSession(w.ctx, w.link(s, "exam-9")))
+		w.publish(t)
 		h := w.newHold()
 		h.SessionID = s.ID
-		_, err = w.PlaceHold(w.ctx, h)
+		_, err = w.PlaceHold(w.ctx, h) // still waits for its number when the link comes
+		require.NoError(t, err)
+		alarm := w.newNotice(lieciba.NoticeAlarm)
+		alarm.SessionID, alarm.Source = s.ID, ""
+		require.NoError(t, w.StageNotice(w.ctx, alarm))
+		for range 2 {
+			require.NoError(t, w.LinkSession(w.ctx, w.link(s, "exam-9")))
+		}
+		_, err = w.ChangeHold(w.ctx, h.ID, func(h lieciba.Hold) (*lieciba.Hold, error) {
+			h.ReleasedBy, h.ReleasedAt = "Berta", sec(9000)
+			return &h, nil
+		})
 		require.NoError(t, err)
 		w.publish(t)
-		list, err := w.ListNotices(w.ctx, "", 0, 0)
+
+		kinds := func(list []lieciba.Notice) (out []lieciba.NoticeKind) {
+			for _, n := range list {
+				out = append(out, n.Kind)
+			}
+			return out
+		}
+		own, err := w.ListNotices(w.ctx, "pizis", 0, 0)
 		require.NoError(t, err)
-		require.Len(t, list, 2)
-		require.Equal(t, []string{lieciba.SourceAdHoc, "pizis"}, []string{list[0].Source, list[1].Source})
-		require.Contains(t, string(list[0].Data), `"external_id":"adhoc-1"`)
-		require.Contains(t, string(list[1].Data), `"external_id":"exam-9"`)
+		require.Equal(t, []lieciba.NoticeKind{lieciba.NoticeRecordingStarted, lieciba.NoticeHoldPlaced, lieciba.NoticeHoldReleased}, kinds(own), "all of it, in its order")
+		for _, n := range own {
+			require.Contains(t, string(n.Data), `"external_id":"exam-9"`)
+		}
+		every, err := w.ListNotices(w.ctx, "", 0, 0)
+		require.NoError(t, err)
+		require.Equal(t, []lieciba.NoticeKind{lieciba.NoticeRecordingStarted, lieciba.NoticeHoldPlaced, lieciba.NoticeAlarm, lieciba.NoticeHoldReleased}, kinds(every), "no fact twice")
+		require.Equal(t, lieciba.SourceAdHoc, every[0].Source)
+		require.Contains(t, string(every[0].Data), `"external_id":"adhoc-1"`)
+		require.Equal(t, own[2], every[3])
+		require.True(t, own[0].At.Equal(every[0].At))
+
+		sent := map[lieciba.WebhookID][]lieciba.NoticeKind{}
+		list, err := w.ListDeliveries(w.ctx, storage.DeliveryFilter{})
+		require.NoError(t, err)
+		for _, d := range list {
+			sent[d.WebhookID] = append(sent[d.WebhookID], d.Notice.Kind)
+		}
+		require.Equal(t, []lieciba.NoticeKind{lieciba.NoticeHoldReleased, lieciba.NoticeHoldPlaced, lieciba.NoticeRecordingStarted}, sent[pizis.ID])
+		require.Equal(t, []lieciba.NoticeKind{lieciba.NoticeHoldReleased, lieciba.NoticeHoldPlaced, lieciba.NoticeRecordingStarted}, sent[all.ID])
+	},
+
+	// Whatever the turns, the source hears of each fact once.
+	"FactsAtOnceWithALinkAreTold": func(t *testing.T, w *world) {
+		s := w.adHoc("adhoc-1")
+		require.NoError(t, w.store(s))
+		rec := w.newRecording()
+		rec.SessionID = s.ID
+		_, err := w.EnsureRecording(w.ctx, rec)
+		require.NoError(t, err)
+		gaps := make([]lieciba.Gap, 8)
+		for i := range gaps {
+			gaps[i] = w.gap(float64(i), float64(i+1))
+			gaps[i].RecordingID = rec.ID
+		}
+		w.together(t, len(gaps)+1, func(c storage.Catalog, i int) error {
+			if i == len(gaps) {
+				return c.LinkSession(w.ctx, w.link(s, "exam-9"))
+			}
+			return c.PutGap(w.ctx, gaps[i])
+		})
+		w.publish(t)
+		own, err := w.ListNotices(w.ctx, "pizis", 0, 0)
+		require.NoError(t, err)
+		require.Len(t, own, len(gaps))
+		every, err := w.ListNotices(w.ctx, "", 0, 0)
+		require.NoError(t, err)
+		require.Len(t, every, len(gaps))
 	},
 }

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -92,6 +93,26 @@ var noticeTests = map[string]func(*testing.T, *world){
 		empty := newWebhook("empty")
 		empty.Kinds = []lieciba.NoticeKind{}
 		requireCode(t, w.PutWebhook(w.ctx, empty), lieciba.CodeInvalid, "kinds")
+	},
+
+	"EditsOfAWebhookTakeTurns": func(t *testing.T, w *world) {
+		hook := newWebhook("pizis")
+		require.NoError(t, w.PutWebhook(w.ctx, hook))
+		const edits = 12
+		w.together(t, edits, func(c storage.Catalog, i int) error {
+			e := newAudit("manage_webhooks", sec(float64(i)))
+			return c.Act(w.ctx, &e, func(ctx context.Context) error {
+				now, err := c.Webhook(ctx, hook.ID)
+				if err != nil {
+					return err
+				}
+				now.Secret = append(now.Secret, byte(i))
+				return c.PutWebhook(ctx, now)
+			})
+		})
+		got, err := w.Webhook(w.ctx, hook.ID)
+		require.NoError(t, err)
+		require.Len(t, got.Secret, len(hook.Secret)+edits, "an ended webhook does not come back to life by an edit that read it before")
 	},
 
 	"StageNotice": func(t *testing.T, w *world) {

@@ -10,7 +10,7 @@ import (
 
 // factWrites lists the writing methods of the exam's facts and of alarms.
 func factWrites() []string {
-	return []string{"AddIncident", "AddPartEvent", "AddReadiness", "LinkSession", "RaiseAlarm", "SeeAlarm"}
+	return []string{"AddIncident", "AddPartEvent", "AddReadiness", "LinkSession", "VoidLink", "RaiseAlarm", "SeeAlarm"}
 }
 
 var (
@@ -36,6 +36,10 @@ func (f *FaultCatalog) AddReadiness(ctx context.Context, r lieciba.Readiness) er
 
 func (f *FaultCatalog) LinkSession(ctx context.Context, l storage.SessionLink) error {
 	return f.do("LinkSession", func() error { return f.Catalog.LinkSession(ctx, l) })
+}
+
+func (f *FaultCatalog) VoidLink(ctx context.Context, l storage.SessionLink) error {
+	return f.do("VoidLink", func() error { return f.Catalog.VoidLink(ctx, l) })
 }
 
 func (f *FaultCatalog) RaiseAlarm(ctx context.Context, a lieciba.Alarm) (bool, error) {
