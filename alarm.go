@@ -14,13 +14,15 @@ const (
 	AlarmUncollected AlarmKind = "export_not_collected"
 	AlarmBreakGlass  AlarmKind = "break_glass" // a local account signed in though a provider is set up, or the key was changed by one person
 	AlarmManyWrong   AlarmKind = "wrong_passwords"
+	// AlarmCopied: a cookie or a passkey is in two hands.
+	AlarmCopied AlarmKind = "copied_credential"
 	// AlarmAccountReset: another person set an account's password or opened it again.
 	AlarmAccountReset AlarmKind = "account_reset"
 )
 
 // AlarmKinds lists every kind.
 func AlarmKinds() []AlarmKind {
-	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmManyWrong, AlarmAccountReset}
+	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmManyWrong, AlarmCopied, AlarmAccountReset}
 }
 
 // Alarm is raised once per Kind and Key.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"lieciba"
@@ -118,9 +117,12 @@ func (s *Server) principalOfMachine(ctx context.Context, by credential, now time
 
 func (c *call) authenticateCookie(hash [32]byte) error {
 	s := c.server
-	in, err := s.signInOf(c.ctx(), hash, c.now)
+	in, value, err := s.signInOf(c.ctx(), hash, c.now)
 	if err != nil {
 		return err
+	}
+	if value == valueInTwoHands {
+		return c.endStolen(in)
 	}
 	who, u, err := s.principalOfSignIn(c.ctx(), in, c.now)
 	if err == nil && c.now.Sub(in.SeenAt) >= s.cfg.IdleTimeout {
@@ -135,8 +137,8 @@ func (c *call) authenticateCookie(hash [32]byte) error {
 		return err
 	}
 	c.credential = credential{user: u.ID, signIn: in.ID}
-	c.signIn, c.user, c.who = &in, &u, who
-	if c.now.Sub(in.SeenAt) >= touchEvery {
+	c.signIn, c.user, c.who, c.replaced = &in, &u, who, value == valueReplaced
+	if !c.replaced && c.now.Sub(in.SeenAt) >= touchEvery {
 		if err := c.touch(); err != nil {
 			return err
 		}
@@ -156,19 +158,25 @@ func (c *call) passwordIsTheirs() error {
 		Message: "somebody else set your password: change it first"}
 }
 
-// signInOf finds the sign-in of a cookie's value, or of one that was replaced a
-// moment ago. CodeUnauthenticated if there is none.
-func (s *Server) signInOf(ctx context.Context, hash [32]byte, now time.Time) (lieciba.SignIn, error) {
-	in, err := s.cfg.Catalog.SignIn(ctx, hash)
+// signInOf finds the sign-in of a cookie's value, or of one that was replaced, and
+// what the value is worth. CodeUnauthenticated if there is none.
+func (s *Server) signInOf(ctx context.Context, hash [32]byte, now time.Time) (in lieciba.SignIn, value cookieValue, err error) {
+	in, err = s.cfg.Catalog.SignIn(ctx, hash)
+	if err == nil {
+		s.rotated.see(hash)
+	}
 	for lieciba.CodeOf(err) == lieciba.CodeNotFound {
-		next, ok := s.rotated.next(hash, now)
-		if !ok {
-			return in, errSignInNeeded()
+		next, worth := s.rotated.next(hash, now)
+		if worth == valueUnknown {
+			return in, worth, errSignInNeeded()
 		}
-		hash = next
+		hash, value = next, max(value, worth)
 		in, err = s.cfg.Catalog.SignIn(ctx, hash)
 	}
-	return in, err
+	if err == nil && value == valueLate {
+		err = errSignInNeeded()
+	}
+	return in, value, err
 }
 
 // errOver marks a sign-in that has ended and whose row is still there.
@@ -282,43 +290,9 @@ func (c *call) changeSignIn(ctx context.Context, id lieciba.SignInID, change fun
 func (c *call) replaceCookie(in lieciba.SignIn, plain string) {
 	if plain != "" {
 		if c.signIn != nil {
-			c.server.rotated.add(c.signIn.TokenHash, in.TokenHash, c.now)
+			c.server.rotated.add(c.signIn.TokenHash, in.TokenHash, c.now, in.ExpiresAt)
 		}
 		c.setCookie(sessionCookie, plain, 0, http.SameSiteStrictMode)
 	}
 	c.signIn = &in
-}
-
-// rotations remembers for a moment which cookie value followed which. Another
-// node does not know: there the old value ends at once. Safe for concurrent use.
-type rotations struct {
-	mu   sync.Mutex
-	byID map[[32]byte]rotation
-}
-
-type rotation struct {
-	to    [32]byte
-	until time.Time
-}
-
-func (r *rotations) add(from, to [32]byte, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byID == nil {
-		r.byID = map[[32]byte]rotation{}
-	}
-	for old, x := range r.byID {
-		if !now.Before(x.until) {
-			delete(r.byID, old)
-		}
-	}
-	r.byID[from] = rotation{to, now.Add(rotateGrace)}
-}
-
-// next returns what followed a value, as long as that one works beside it.
-func (r *rotations) next(from [32]byte, now time.Time) ([32]byte, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	x, ok := r.byID[from]
-	return x.to, ok && now.Before(x.until)
 }

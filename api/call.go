@@ -38,6 +38,7 @@ type call struct {
 
 	grant      *lieciba.Grant // that allows the act; nil where none is needed
 	credential credential     // that who was found by
+	replaced   bool           // the cookie's value was: no fresh proof rides on it
 }
 
 // ctx bounds the work on the request. Of a change it outlives the caller.

@@ -4,14 +4,33 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"lieciba"
 )
 
+// proof is the caller's sign-in as a proof of presence; none for a machine.
+func (c *call) proof() lieciba.SignIn {
+	if c.signIn == nil {
+		return lieciba.SignIn{}
+	}
+	return c.asProof(*c.signIn)
+}
+
+// asProof is the caller's sign-in, as read now, as a proof of presence. It is not
+// fresh for a cookie that was replaced: who holds an old one must not ride on the
+// proof that the person has just given.
+func (c *call) asProof(in lieciba.SignIn) lieciba.SignIn {
+	if c.replaced {
+		in.FreshAt, in.FreshBy = time.Time{}, ""
+	}
+	return in
+}
+
 // requireRecent refuses who has not proven within lieciba.FreshFor to be there, by
 // any method: CodeNotFresh. For changes of one's own account; machines never do.
 func (c *call) requireRecent() error {
-	if c.signIn == nil || !c.signIn.Fresh(c.now, lieciba.FreshFor, lieciba.SignInPassword, lieciba.SignInOIDC, lieciba.SignInPasskey) {
+	if in := c.proof(); !in.Fresh(c.now, lieciba.FreshFor, lieciba.SignInPassword, lieciba.SignInOIDC, lieciba.SignInPasskey) {
 		return lieciba.Errorf(lieciba.CodeNotFresh, "prove again that it is you")
 	}
 	return nil

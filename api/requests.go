@@ -175,12 +175,8 @@ func (s *Server) approveRequest(c *call, r lieciba.Request) error {
 	if err := rules.approvable(c.ctx(), r, c.who); err != nil {
 		return c.refusedStep(string(lieciba.ActApproveRequest), requestTarget(r), in.Digest, err)
 	}
-	var signIn lieciba.SignIn
-	if c.signIn != nil {
-		signIn = *c.signIn
-	}
 	return s.step(c, r, string(lieciba.ActApproveRequest), "approved, asked for by "+r.AskedBy, func(r lieciba.Request) (lieciba.Request, error) {
-		return r.Approve(c.requester(), signIn, digest, c.now, s.cfg.ApproveWith...)
+		return r.Approve(c.requester(), c.proof(), digest, c.now, s.cfg.ApproveWith...)
 	})
 }
 

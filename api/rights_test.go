@@ -109,7 +109,9 @@ func TestRightLostBeforeTheActIsRefused(t *testing.T) {
 func TestTokenRevokedBeforeTheActIsRefused(t *testing.T) {
 	hooks := &hookedCatalog{}
 	w := newWorld(t, func(c *Config) { hooks.Catalog, c.Catalog = c.Catalog, hooks })
-	lose := func() { w.as("admin", "DELETE", "/v1/client-tokens/"+string(w.ids[lieciba.RoleCitizenship]), nil).want(204) }
+	lose := func() {
+		w.as("admin", "DELETE", "/v1/client-tokens/"+string(w.ids[lieciba.RoleCitizenship]), nil).want(204)
+	}
 	hooks.acting.Store(&lose)
 	key := lieciba.SessionKey{Source: "token-citizenship", ExternalID: "late-1"}
 	w.as("citizenship", "PUT", "/v1/exam-sessions/"+key.ExternalID, map[string]any{"source_version": 1, "room": w.own.room.Code, "parts": []any{},

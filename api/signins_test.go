@@ -1,13 +1,16 @@
 package api
 
 import (
+	"encoding/binary"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage/alarm"
 )
 
 // An hour after the sign-in its cookie gets a new value; the old one works for
@@ -30,6 +33,81 @@ func TestCookieIsRotatedEveryHour(t *testing.T) {
 	w.clock.add(time.Second)
 	with(old).refused(401, "unauthenticated", "")
 	w.me(b).want(200)
+}
+
+// sentCookie calls with a cookie's value alone, as a thief does.
+func (w *world) sentCookie(value, method, path string, body any) answer {
+	w.t.Helper()
+	return w.do(request{method: method, path: path, body: body, header: http.Header{"Cookie": {sessionCookie + "=" + value}}})
+}
+
+// heldCookie is the value that a browser holds now.
+func (w *world) heldCookie(b *http.Client) string {
+	w.t.Helper()
+	at, err := url.Parse(w.http.URL)
+	require.NoError(w.t, err)
+	for _, c := range b.Jar.Cookies(at) {
+		if c.Name == sessionCookie {
+			return c.Value
+		}
+	}
+	w.t.Fatal("the browser has no sign-in")
+	return ""
+}
+
+// Who holds an old value of an approver's cookie does not ride on the proof that
+// the approver has just given, and betrays itself by sending it again later.
+func TestStolenCookieGainsNoFreshProof(t *testing.T) {
+	f := newFourEyes(t)
+	f.server.cfg.Alarms = alarm.Raiser{Catalog: f.catalog}
+	f.clock.add(lieciba.FreshFor)
+	old := f.heldCookie(f.people["berta"])
+	approval := map[string]any{"digest": f.request["digest"]}
+	f.sentCookie(old, "POST", f.path("/approval"), approval).refused(403, lieciba.CodeNotFresh, "")
+	f.by("berta", "POST", "/v1/me/proof/password", map[string]any{"password": goodPassword}).want(200)
+	f.sentCookie(old, "GET", "/v1/me", nil).want(200)
+	f.sentCookie(old, "POST", f.path("/approval"), approval).refused(403, lieciba.CodeNotFresh, "")
+	f.sentCookie(old, "POST", "/v1/me/passkeys/options", nil).refused(403, lieciba.CodeNotFresh, "")
+	f.by("berta", "POST", "/v1/me/passkeys/options", nil).want(200)
+
+	f.clock.add(rotateGrace)
+	require.Empty(t, f.alarms(lieciba.AlarmCopied))
+	f.sentCookie(old, "GET", "/v1/me", nil).refused(401, lieciba.CodeUnauthenticated, "")
+	f.by("berta", "GET", "/v1/me", nil).refused(401, lieciba.CodeUnauthenticated, "")
+	require.Len(t, f.alarms(lieciba.AlarmCopied), 1)
+	require.Equal(t, "berta", f.alarms(lieciba.AlarmCopied)[0].Who)
+	require.Equal(t, "system", f.audited(lieciba.AuditEndSignIn)[0].Who)
+	f.sentCookie(old, "GET", "/v1/me", nil).refused(401, lieciba.CodeUnauthenticated, "")
+	require.Len(t, f.alarms(lieciba.AlarmCopied), 1, "once for each sign-in")
+}
+
+// An answer that was lost on the way takes the new value with it: that is no theft.
+func TestLostAnswerOfARotationIsNoTheft(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.IdleTimeout = 2 * time.Hour })
+	w.server.cfg.Alarms = alarm.Raiser{Catalog: w.catalog}
+	w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+	old := cookieOf(t, w.signIn(w.browser(), "anna", goodPassword).want(200)).Value
+	w.clock.add(61 * time.Minute)
+	w.sentCookie(old, "GET", "/v1/me", nil).want(200)
+	w.clock.add(rotateGrace)
+	w.sentCookie(old, "GET", "/v1/me", nil).refused(401, lieciba.CodeUnauthenticated, "")
+	require.Empty(t, w.alarms(lieciba.AlarmCopied))
+}
+
+func TestRotationsAreBounded(t *testing.T) {
+	var r rotations
+	value := func(n int) (v [32]byte) {
+		binary.BigEndian.PutUint32(v[:], uint32(n))
+		return v
+	}
+	for n := range rotationsKept {
+		r.add(value(2*n), value(2*n+1), start, start.Add(time.Hour))
+	}
+	_, worth := r.next(value(0), start.Add(rotateGrace))
+	require.Equal(t, valueLate, worth)
+	r.add(value(1<<30), value(1<<30+1), start.Add(rotateGrace), start.Add(time.Hour))
+	require.Len(t, r.byID, 1)
+	require.Len(t, r.used, 1)
 }
 
 func TestOwnAndOtherSignInsAreListedAndEnded(t *testing.T) {

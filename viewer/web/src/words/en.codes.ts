@@ -258,6 +258,7 @@ export const codes: { [K in keyof typeof lv]: Record<keyof (typeof lv)[K], strin
     export_not_collected: "package not collected",
     break_glass: "break-glass access",
     wrong_passwords: "wrong passwords",
+    copied_credential: "cookie or passkey in two hands",
     account_reset: "account reset",
   },
   check: {

@@ -256,6 +256,7 @@ export const codes = {
     export_not_collected: "pakotne nav saņemta",
     break_glass: "ārkārtas piekļuve",
     wrong_passwords: "nepareizas paroles",
+    copied_credential: "sīkdatne vai piekļuves atslēga divās rokās",
     account_reset: "konts pārņemts no jauna",
   },
   check: {
