@@ -7,15 +7,16 @@ import (
 
 	"lieciba"
 	"lieciba/recorder/clock"
+	"lieciba/recorder/schedule"
 )
 
 // configureStreams makes the streams equal to the catalogue's cameras and to
 // the leases that this node has.
-func (r *Recorder) configureStreams(w world) {
+func (r *Recorder) configureStreams(w schedule.World) {
 	r.mu.Lock()
 	var gone []*stream
 	for id, c := range r.cameras {
-		info, ok := w.cameras[id]
+		info, ok := w.Cameras[id]
 		ok = ok && info.State != lieciba.CameraRetired
 		for role, s := range c.streams {
 			if !ok || !slices.ContainsFunc(info.Streams, func(d lieciba.CameraStream) bool { return d.Role == role }) {
@@ -35,7 +36,7 @@ func (r *Recorder) configureStreams(w world) {
 		pin     bool
 	}
 	var changes []change
-	for id, info := range w.cameras {
+	for id, info := range w.Cameras {
 		if info.State == lieciba.CameraRetired {
 			continue
 		}

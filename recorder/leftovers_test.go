@@ -213,9 +213,9 @@ func TestMoreOpenSessionsThanAPage(t *testing.T) {
 	}
 	w, err := r.read(ctxb)
 	require.NoError(t, err)
-	require.Len(t, w.sessions, sessionPage+5)
+	require.Len(t, w.Sessions, sessionPage+5)
 	seen := map[lieciba.SessionID]bool{}
-	for _, s := range w.sessions {
+	for _, s := range w.Sessions {
 		seen[s.ID] = true
 	}
 	require.Len(t, seen, sessionPage+5)

@@ -7,22 +7,23 @@ import (
 
 	"lieciba"
 	"lieciba/recorder/clock"
+	"lieciba/recorder/schedule"
 	"lieciba/storage"
 )
 
 // reconcile makes what is equal to what is wanted: streams, recordings, states
 // of sessions. With current false the catalogue is down, and w is what was read
 // last: what is planned there begins and ends all the same.
-func (r *Recorder) reconcile(ctx context.Context, w world, current bool) {
+func (r *Recorder) reconcile(ctx context.Context, w schedule.World, current bool) {
 	now := r.env.now()
 	r.configureStreams(w)
-	seen, pending := map[wantKey]bool{}, map[lieciba.SessionID]bool{}
-	for _, wt := range decide(w, r.env.cfg.Margins, now) {
-		seen[wt.key] = true
+	seen, pending := map[schedule.Key]bool{}, map[lieciba.SessionID]bool{}
+	for _, wt := range schedule.Decide(w, r.env.cfg.Margins, now) {
+		seen[wt.Key] = true
 		declared := false
 		r.step(ctx, "pursue a recording", func(ctx context.Context) { declared = r.pursue(ctx, w, wt, now) })
 		if !declared {
-			pending[wt.key.session] = true
+			pending[wt.Key.Session] = true
 		}
 	}
 	r.step(ctx, "end recordings", func(ctx context.Context) { r.endUnwanted(ctx, w, seen, now) })
@@ -47,32 +48,32 @@ func (r *Recorder) step(ctx context.Context, what string, f func(ctx context.Con
 const horizon = time.Hour
 
 // read reads the world.
-func (r *Recorder) read(ctx context.Context) (world, error) {
+func (r *Recorder) read(ctx context.Context) (schedule.World, error) {
 	ctx, cancel := context.WithTimeout(ctx, catalogTimeout)
 	defer cancel()
 	cat, m, now := r.env.cfg.Catalog, r.env.cfg.Margins, r.env.now()
-	w := world{cameras: map[lieciba.CameraID]lieciba.Camera{}, recordings: map[lieciba.SessionID][]lieciba.Recording{},
-		parts: map[lieciba.SessionID][]lieciba.PartEvent{}}
+	w := schedule.World{Cameras: map[lieciba.CameraID]lieciba.Camera{}, Recordings: map[lieciba.SessionID][]lieciba.Recording{},
+		Parts: map[lieciba.SessionID][]lieciba.PartEvent{}}
 	cameras, err := cat.ListCameras(ctx, "")
 	if err != nil {
 		return w, err
 	}
 	for _, c := range cameras {
 		if r.mine(c.SiteID) {
-			w.cameras[c.ID] = c
+			w.Cameras[c.ID] = c
 		}
 	}
-	w.sessions, err = r.sessions(ctx, now.Add(m.Before+horizon))
+	w.Sessions, err = r.sessions(ctx, now.Add(m.Before+horizon))
 	if err != nil {
 		return w, err
 	}
 	rooms := map[lieciba.RoomID]bool{}
-	for _, s := range w.sessions {
-		if !now.Before(lieciba.RecordingWindow(s, m).From.Add(-arm)) {
-			if w.recordings[s.ID], err = cat.SessionRecordings(ctx, s.ID); err != nil {
+	for _, s := range w.Sessions {
+		if !now.Before(lieciba.RecordingWindow(s, m).From.Add(-schedule.Arm)) {
+			if w.Recordings[s.ID], err = cat.SessionRecordings(ctx, s.ID); err != nil {
 				return w, err
 			}
-			if w.parts[s.ID], err = cat.SessionPartEvents(ctx, s.ID); err != nil {
+			if w.Parts[s.ID], err = cat.SessionPartEvents(ctx, s.ID); err != nil {
 				return w, err
 			}
 		}
@@ -84,7 +85,7 @@ func (r *Recorder) read(ctx context.Context) (world, error) {
 		if err != nil {
 			return w, err
 		}
-		w.assignments = append(w.assignments, list...)
+		w.Assignments = append(w.Assignments, list...)
 	}
 	return w, nil
 }
@@ -117,35 +118,36 @@ func (r *Recorder) mine(site lieciba.SiteID) bool {
 
 // pursue starts or adjusts one wanted recording. It returns false for one that
 // was missed and could not be declared yet.
-func (r *Recorder) pursue(ctx context.Context, w world, wt want, now time.Time) bool {
+func (r *Recorder) pursue(ctx context.Context, w schedule.World, wt schedule.Want, now time.Time) bool {
 	r.mu.Lock()
-	s := r.sinks[wt.key]
+	s := r.sinks[wt.Key]
 	r.mu.Unlock()
-	wt.plan.held = !r.leases.granted(wt.key.camera)
+	p := plan{window: wt.Window, assigned: wt.Assigned, sound: wt.Sound}
+	p.held = !r.leases.granted(wt.Key.Camera)
 	if s != nil {
-		if source := r.stream(wt.key.camera, lieciba.StreamMain); source != nil {
+		if source := r.stream(wt.Key.Camera, lieciba.StreamMain); source != nil {
 			s.follow(source)
 		}
-		r.adjust(s, wt.plan)
+		r.adjust(s, p)
 		return true
 	}
-	rec := lieciba.Recording{ID: lieciba.NewID[lieciba.RecordingID](now), SessionID: wt.key.session, CameraID: wt.key.camera, RoomID: wt.key.room,
-		NodeID: r.env.cfg.Node, Window: wt.plan.window, State: lieciba.RecordingScheduled, CreatedAt: lieciba.Micro(now)}
+	rec := lieciba.Recording{ID: lieciba.NewID[lieciba.RecordingID](now), SessionID: wt.Key.Session, CameraID: wt.Key.Camera, RoomID: wt.Key.Room,
+		NodeID: r.env.cfg.Node, Window: p.window, State: lieciba.RecordingScheduled, CreatedAt: lieciba.Micro(now)}
 	known := false
-	for _, have := range w.recordings[wt.key.session] {
-		if keyOf(have) == wt.key {
+	for _, have := range w.Recordings[wt.Key.Session] {
+		if schedule.KeyOf(have) == wt.Key {
 			rec, known = have, true
 		}
 	}
 	switch {
 	case rec.State != lieciba.RecordingScheduled && rec.State != lieciba.RecordingRecording:
 		return true // over
-	case wt.over:
-		return r.missed(ctx, rec, wt.plan.window)
-	case wt.plan.held:
+	case wt.Over:
+		return r.missed(ctx, rec, p.window)
+	case p.held:
 		return true // the other node's
 	}
-	r.start(ctx, rec, wt.plan, known, now)
+	r.start(ctx, rec, p, known, now)
 	return true
 }
 
@@ -179,7 +181,7 @@ func (r *Recorder) start(ctx context.Context, rec lieciba.Recording, p plan, kno
 		s.setPlan(p)
 	}
 	r.mu.Lock()
-	r.sinks[keyOf(rec)] = s
+	r.sinks[schedule.KeyOf(rec)] = s
 	r.mu.Unlock()
 	stream.hold()
 	r.env.spawn(func() {
@@ -235,7 +237,7 @@ func (r *Recorder) missed(ctx context.Context, rec lieciba.Recording, window lie
 }
 
 // endUnwanted ends recordings whose session was cancelled or moved away.
-func (r *Recorder) endUnwanted(ctx context.Context, w world, seen map[wantKey]bool, now time.Time) {
+func (r *Recorder) endUnwanted(ctx context.Context, w schedule.World, seen map[schedule.Key]bool, now time.Time) {
 	r.mu.Lock()
 	var list []*sink
 	for key, s := range r.sinks {
@@ -253,22 +255,17 @@ func (r *Recorder) endUnwanted(ctx context.Context, w world, seen map[wantKey]bo
 		if err != nil {
 			continue // what is not known to be over goes on
 		}
-		at, gone := ended(session, s.rec.RoomID, now)
-		later := lieciba.RecordingWindow(session, r.env.cfg.Margins)
-		switch {
-		case gone:
-			p.window.To = latest(at, p.window.From)
-		case now.Before(p.window.From) && now.Before(later.From):
-			p.window = later // made ready, then moved to a later time
-		default:
+		window, changed := schedule.Unwanted(session, s.rec.RoomID, p.window, r.env.cfg.Margins, now)
+		if !changed {
 			continue
 		}
+		p.window = window
 		r.adjust(s, p)
 	}
 }
 
-func (r *Recorder) session(ctx context.Context, w world, id lieciba.SessionID) (lieciba.ExamSession, error) {
-	for _, s := range w.sessions {
+func (r *Recorder) session(ctx context.Context, w schedule.World, id lieciba.SessionID) (lieciba.ExamSession, error) {
+	for _, s := range w.Sessions {
 		if s.ID == id {
 			return s, nil
 		}
@@ -292,7 +289,7 @@ func (r *Recorder) forget() {
 
 // settleOrphans closes recordings that no sink works on and whose window is
 // over, or whose session is.
-func (r *Recorder) settleOrphans(ctx context.Context, w world, now time.Time) {
+func (r *Recorder) settleOrphans(ctx context.Context, w schedule.World, now time.Time) {
 	list, err := r.env.cfg.Catalog.ListRecordings(ctx, lieciba.RecordingScheduled, lieciba.RecordingRecording)
 	if err != nil {
 		r.env.log.WarnContext(ctx, "recordings cannot be listed", "err", err)
@@ -300,7 +297,7 @@ func (r *Recorder) settleOrphans(ctx context.Context, w world, now time.Time) {
 	}
 	for _, rec := range list {
 		r.mu.Lock()
-		_, active := r.sinks[keyOf(rec)]
+		_, active := r.sinks[schedule.KeyOf(rec)]
 		r.mu.Unlock()
 		if active || rec.NodeID != r.env.cfg.Node && now.Sub(rec.Window.To) < time.Hour {
 			continue
@@ -311,7 +308,7 @@ func (r *Recorder) settleOrphans(ctx context.Context, w world, now time.Time) {
 			if err != nil {
 				continue
 			}
-			at, gone := ended(session, rec.RoomID, now)
+			at, gone := schedule.Ended(session, rec.RoomID, now)
 			if !gone {
 				continue
 			}
@@ -323,8 +320,8 @@ func (r *Recorder) settleOrphans(ctx context.Context, w world, now time.Time) {
 
 // moveSessions moves the states that the clock alone decides, but for sessions
 // whose recordings are not declared yet.
-func (r *Recorder) moveSessions(ctx context.Context, w world, pending map[lieciba.SessionID]bool, now time.Time) {
-	for _, s := range w.sessions {
+func (r *Recorder) moveSessions(ctx context.Context, w schedule.World, pending map[lieciba.SessionID]bool, now time.Time) {
+	for _, s := range w.Sessions {
 		to := lieciba.SessionStateAt(s, r.env.cfg.Margins, now)
 		if to == s.State || pending[s.ID] {
 			continue

@@ -16,6 +16,7 @@ import (
 
 	"lieciba"
 	"lieciba/recorder/clock"
+	"lieciba/recorder/schedule"
 	"lieciba/storage"
 	"lieciba/storage/durable"
 )
@@ -113,13 +114,13 @@ type Recorder struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	world    *world    // last read; owned by Run
-	prevLife time.Time // the node's last beat before this process
+	world    *schedule.World // last read; owned by Run
+	prevLife time.Time       // the node's last beat before this process
 
 	orphansAt time.Time // when orphans were looked for last; owned by Run
 
 	mu      sync.Mutex
-	sinks   map[wantKey]*sink
+	sinks   map[schedule.Key]*sink
 	cameras map[lieciba.CameraID]*camera
 }
 
@@ -147,7 +148,7 @@ func New(cfg Config) (*Recorder, error) {
 	e.began = lieciba.Micro(e.now()).UTC()
 	r := &Recorder{env: e, leases: &leases{env: e, state: map[lieciba.CameraID]bool{}}, up: &uploader{env: e, batch: uploadBatch},
 		ready: make(chan struct{}), stopped: make(chan struct{}),
-		sinks: map[wantKey]*sink{}, cameras: map[lieciba.CameraID]*camera{}}
+		sinks: map[schedule.Key]*sink{}, cameras: map[lieciba.CameraID]*camera{}}
 	e.spare, e.spareBytes = r.up.spare, r.up.spareBytes
 	r.ctx, r.cancel[0] = context.WithCancel(context.Background())
 	r.sinkCtx, r.cancel[1] = context.WithCancel(context.Background())
@@ -217,8 +218,8 @@ func (r *Recorder) loop(ctx context.Context) {
 		w, err := r.read(ctx)
 		if err == nil {
 			r.world = &w
-			if now.Sub(renewed) >= r.leases.renewEvery() || r.leases.unknown(w.cameras) {
-				r.leases.renew(ctx, w.cameras)
+			if now.Sub(renewed) >= r.leases.renewEvery() || r.leases.unknown(w.Cameras) {
+				r.leases.renew(ctx, w.Cameras)
 				renewed = now
 			}
 		} else if !failing && ctx.Err() == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lieciba"
+	"lieciba/recorder/schedule"
 	"lieciba/storage/segment"
 )
 
@@ -246,8 +247,9 @@ func (e *env) resumeGap(ctx context.Context, g *lieciba.Gap, segs []lieciba.Segm
 	return e.cfg.Catalog.CloseGap(ctx, g.ID, g.To)
 }
 
-// lost makes the gaps of spans of a recording that nobody recorded: up to the
-// instant at which its session was told to this server nobody could.
+// lost makes the gaps of spans of a recording that nobody recorded. Up to the
+// instant at which its session was told to this server nobody could; while the
+// session was in another room nobody should.
 func (e *env) lost(ctx context.Context, rec lieciba.Recording, holes []lieciba.Interval, detail string) ([]lieciba.Gap, error) {
 	if len(holes) == 0 {
 		return nil, nil
@@ -256,19 +258,30 @@ func (e *env) lost(ctx context.Context, rec lieciba.Recording, holes []lieciba.I
 	if err != nil {
 		return nil, err
 	}
+	list, err := e.cfg.Catalog.SessionRecordings(ctx, rec.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	elsewhere := schedule.Elsewhere(list, rec.RoomID)
 	told := session.CreatedAt
+	late := fmt.Sprintf("the session was told at %s, this process runs since %s", told.Format(time.RFC3339), e.began.Format(time.RFC3339))
 	var out []lieciba.Gap
-	for _, h := range holes {
-		if h.From.Before(told) {
-			late := lieciba.Interval{From: h.From, To: earliest(h.To, told)}
-			out = append(out, e.newGap(rec, late, lieciba.CauseToldLate, fmt.Sprintf("the session was told at %s, this process runs since %s",
-				told.Format(time.RFC3339), e.began.Format(time.RFC3339))))
-			h.From = late.To
-		}
-		if !h.Empty() {
-			out = append(out, e.newGap(rec, h, e.holeCause(rec.ID), detail))
+	declare := func(spans []lieciba.Interval, cause lieciba.GapCause, detail string) {
+		for _, i := range spans {
+			out = append(out, e.newGap(rec, i, cause, detail))
 		}
 	}
+	for _, h := range holes {
+		before := lieciba.Interval{From: h.From, To: earliest(h.To, told)}
+		if !before.Empty() {
+			declare([]lieciba.Interval{before}, lieciba.CauseToldLate, late)
+			h.From = before.To
+		}
+		here := lieciba.Cover(h, elsewhere, nil).Holes
+		declare(lieciba.Cover(h, here, nil).Holes, lieciba.CauseNotAssigned, "the session was in another room")
+		declare(here, e.holeCause(rec.ID), detail)
+	}
+	slices.SortFunc(out, func(a, b lieciba.Gap) int { return a.From.Compare(b.From) })
 	return out, nil
 }
 
@@ -303,7 +316,8 @@ func gapSpans(gaps []lieciba.Gap, until time.Time) []lieciba.Interval {
 
 // settle makes a recording whose window is over exact and moves it to
 // finalising: open gaps end with the window, holes that should not be there are
-// declared. Idempotent.
+// declared. One that may be taken up again stays as it is until its session is
+// over. Idempotent.
 func (e *env) settle(ctx context.Context, id lieciba.RecordingID) error {
 	cat := e.cfg.Catalog
 	rec, err := cat.Recording(ctx, id)
@@ -339,6 +353,10 @@ func (e *env) settle(ctx context.Context, id lieciba.RecordingID) error {
 		if err := cat.PutGap(ctx, g); err != nil {
 			return err
 		}
+	}
+	session, err := cat.Session(ctx, rec.SessionID)
+	if err != nil || schedule.MayGoOn(session, rec, e.cfg.Margins) {
+		return err
 	}
 	return cat.MoveRecording(ctx, id, lieciba.RecordingFinalising, e.cfg.Node)
 }

@@ -204,6 +204,35 @@ func TestRoomChangeClosesOneAndOpensAnother(t *testing.T) {
 	})
 }
 
+// A session that is moved to another room by mistake and back is filmed all the
+// while, where it was.
+func TestRoomChangeAndBack(t *testing.T) {
+	sim(t, 2, func(t *testing.T, h *house) {
+		h.start()
+		begin := lieciba.Micro(time.Now().Add(20 * time.Second))
+		id := h.session(h.rooms[0], begin, begin.Add(3*time.Minute), nil)
+		at(begin.Add(time.Minute))
+		h.change(id, func(s *lieciba.ExamSession) { s.RoomID = h.rooms[1].ID })
+		at(begin.Add(90 * time.Second))
+		h.change(id, func(s *lieciba.ExamSession) { s.RoomID = h.rooms[0].ID })
+		at(begin.Add(4 * time.Minute))
+		list := h.recordings(id)
+		require.Len(t, list, 2)
+		for _, x := range list {
+			x.exact(t)
+			require.Equal(t, lieciba.RecordingComplete, x.State)
+		}
+		first, other := list[0], list[1]
+		require.Equal(t, lieciba.Interval{From: begin, To: begin.Add(3 * time.Minute)}, first.Window)
+		require.Equal(t, []lieciba.GapCause{lieciba.CauseNotAssigned}, causes(first), "it was in the other room")
+		require.WithinDuration(t, begin.Add(time.Minute), first.gaps[0].From, 2*time.Second)
+		require.WithinDuration(t, begin.Add(90*time.Second), first.gaps[0].To, 3*time.Second)
+		require.Empty(t, other.gaps)
+		require.WithinDuration(t, first.gaps[0].From, other.Window.From, time.Second)
+		require.WithinDuration(t, first.gaps[0].To, other.Window.To, 3*time.Second, "a GOP earlier at most")
+	})
+}
+
 func TestCancelBeforeAndWhileRunning(t *testing.T) {
 	for _, after := range []time.Duration{-time.Minute, -5 * time.Second, 40 * time.Second} {
 		sim(t, 1, func(t *testing.T, h *house) {

@@ -42,7 +42,7 @@ func (r *Recorder) CameraStatus(id lieciba.CameraID) (CameraStatus, bool) {
 	}
 	var sinks []*sink
 	for key, s := range r.sinks {
-		if key.camera == id {
+		if key.Camera == id {
 			sinks = append(sinks, s)
 		}
 	}
