@@ -41,6 +41,7 @@ const (
 	ActAskPolicy      Act = "ask_retention_policy"
 	ActAskKeyRotation Act = "ask_key_rotation"
 	ActAskRoles       Act = "ask_roles"
+	ActAskClientToken Act = "ask_client_token"
 
 	ActViewRequests   Act = "view_requests" // one's own; all for approvers and security
 	ActRevokeGrant    Act = "revoke_grant"
@@ -64,7 +65,7 @@ func Acts() []Act {
 		ActViewSessions, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics,
 		ActReadEvidence, ActCosign, ActExport, ActPushEvent, ActReadRetention, ActDraftPolicy,
 		ActPlaceHold, ActApproveRequest, ActRefuseRequest, ActCheckEvidence, ActApprovePolicy, ActReleaseHold, ActDeleteRecording, ActSealRecording,
-		ActAskGrant, ActAskRelease, ActAskDeletion, ActAskPolicy, ActAskKeyRotation, ActAskRoles,
+		ActAskGrant, ActAskRelease, ActAskDeletion, ActAskPolicy, ActAskKeyRotation, ActAskRoles, ActAskClientToken,
 		ActViewRequests, ActRevokeGrant, ActManageAppeals, ActViewAppeals, ActMarkIncident, ActReviewIncident,
 		ActRunPart, ActCheckReadiness, ActConfirmCancel, ActLinkSession, ActReadNotices, ActManageWebhooks,
 		ActReadAlarms, ActManageSignIns}
@@ -100,6 +101,7 @@ var everywhere = map[Act][]Role{
 	ActAskPolicy:      {RoleAdmin},
 	ActAskKeyRotation: {RoleAdmin, RoleSecurity},
 	ActAskRoles:       {RoleAdmin},
+	ActAskClientToken: {RoleAdmin},
 	ActViewRequests:   {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin},
 	ActRevokeGrant:    {RoleApprover, RoleSecurity},
 	ActManageAppeals:  {RoleReviewer},

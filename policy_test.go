@@ -45,6 +45,7 @@ ask_hold_release     -          all      -        all      -     -           -  
 ask_early_deletion   -          -        -        all      -     -           -          -
 ask_retention_policy -          -        -        -        all   -           -          -
 ask_key_rotation     -          -        -        all      all   -           -          -
+ask_client_token     -          -        -        -        all   -           -          -
 ask_roles            -          -        -        -        all   -           -          -
 view_requests        own        all      all      all      all   -           -          -
 revoke_grant         -          -        all      all      -     -           -          -

@@ -19,17 +19,20 @@ const (
 	RequestPolicy      RequestKind = "retention_policy"
 	RequestKeyRotation RequestKind = "key_rotation"
 	RequestRoles       RequestKind = "roles"
+	RequestClientToken RequestKind = "client_token" // of the citizenship system
 )
 
 // askActs is the act that lets somebody ask, for every kind.
 var askActs = map[RequestKind]Act{
 	RequestGrant: ActAskGrant, RequestExport: ActExport, RequestHoldRelease: ActAskRelease, RequestDeletion: ActAskDeletion,
 	RequestPolicy: ActAskPolicy, RequestKeyRotation: ActAskKeyRotation, RequestRoles: ActAskRoles,
+	RequestClientToken: ActAskClientToken,
 }
 
 // RequestKinds lists every kind.
 func RequestKinds() []RequestKind {
-	return []RequestKind{RequestGrant, RequestExport, RequestHoldRelease, RequestDeletion, RequestPolicy, RequestKeyRotation, RequestRoles}
+	return []RequestKind{RequestGrant, RequestExport, RequestHoldRelease, RequestDeletion, RequestPolicy, RequestKeyRotation, RequestRoles,
+		RequestClientToken}
 }
 
 // AskAct is the act that lets somebody ask for it; empty for an unknown kind.
@@ -73,6 +76,8 @@ type Asked struct {
 	UserID        UserID      `json:"user_id,omitempty"` // roles
 	Roles         []Role      `json:"roles,omitempty"`   // sorted; all that the account shall have
 	SiteIDs       []SiteID    `json:"site_ids,omitempty"`
+
+	Client *AskedClient `json:"client,omitempty"` // client_token; never changed in place
 }
 
 // Request is one person's wish that needs another's approval. It is used once,
@@ -147,7 +152,7 @@ func (r Request) amend(asked Asked, reason string, now time.Time) (Request, erro
 		return r, err
 	}
 	asked.CameraIDs, asked.Roles = slices.Clone(asked.CameraIDs), slices.Clone(asked.Roles)
-	asked.SiteIDs = slices.Clone(asked.SiteIDs)
+	asked.SiteIDs, asked.Client = slices.Clone(asked.SiteIDs), asked.Client.canonical()
 	slices.Sort(asked.CameraIDs)
 	slices.Sort(asked.Roles)
 	slices.Sort(asked.SiteIDs)

@@ -1,6 +1,7 @@
 package lieciba_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -24,6 +25,35 @@ func asked(t *testing.T, now time.Time) lieciba.Request {
 
 func fresh(now time.Time) lieciba.SignIn {
 	return lieciba.SignIn{ID: "in-berta", UserID: "berta", FreshAt: now.Add(-time.Minute), FreshBy: lieciba.SignInPasskey}
+}
+
+// The digest of what is asked of a client holds its name, rights and key, however
+// the lists were ordered, and nobody changes it through the caller's own copy.
+func TestDigestHoldsTheClient(t *testing.T) {
+	now := time.Date(2026, 11, 18, 10, 0, 0, 0, time.UTC)
+	ask := func(change func(*lieciba.AskedClient)) lieciba.Request {
+		x := lieciba.AskedClient{Name: "pizis", Roles: []lieciba.Role{"witness", "citizenship"}, Scopes: []lieciba.Act{"push_session", "push_event"},
+			Certificate: "PEM", Token: true, Days: 30, Follows: "t", OverlapMinutes: 5}
+		change(&x)
+		r, err := lieciba.NewRequest(lieciba.RequestClientToken, lieciba.Asked{Client: &x}, "the system is set up", anna, now)
+		require.NoError(t, err)
+		x.Name, x.Roles[0] = "other", "admin"
+		require.Equal(t, r.Digest, r.DigestOf())
+		return r
+	}
+	as := ask(func(*lieciba.AskedClient) {})
+	for name, change := range map[string]func(*lieciba.AskedClient){
+		"name": func(x *lieciba.AskedClient) { x.Name = "b" }, "roles": func(x *lieciba.AskedClient) { x.Roles = x.Roles[:1] },
+		"scopes": func(x *lieciba.AskedClient) { x.Scopes = nil }, "certificate": func(x *lieciba.AskedClient) { x.Certificate = "" },
+		"token": func(x *lieciba.AskedClient) { x.Token = false }, "days": func(x *lieciba.AskedClient) { x.Days = 31 },
+		"follows": func(x *lieciba.AskedClient) { x.Follows = "u" }, "overlap": func(x *lieciba.AskedClient) { x.OverlapMinutes = 6 },
+	} {
+		require.NotEqual(t, as.Digest, ask(change).Digest, name)
+	}
+	require.Equal(t, as.Digest, ask(func(x *lieciba.AskedClient) {
+		slices.Reverse(x.Roles)
+		slices.Reverse(x.Scopes)
+	}).Digest)
 }
 
 // Every refusal of four eyes, each by its name.

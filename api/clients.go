@@ -67,20 +67,79 @@ type newClientToken struct {
 	Token       *bool            `json:"token"`       // also with a certificate; both are needed then
 }
 
-func (in newClientToken) check() error {
-	if err := lieciba.CheckPrincipalName("name", in.Name); err != nil {
-		return err
-	}
+// client judges the form of what is asked for.
+func (in newClientToken) client() (Client, error) {
+	x := Client{Name: in.Name, Roles: in.Roles, SiteIDs: in.SiteIDs, Certificate: in.Certificate, Lasts: defaultDays * day, Token: in.Certificate == ""}
 	if err := checkRolesOf(in.Roles, machinesRoles); err != nil {
-		return err
-	}
-	if in.Token != nil && !*in.Token && in.Certificate == "" {
-		return lieciba.Invalid("certificate", "is needed by a client without a token")
+		return x, err
 	}
 	if in.Scopes != nil {
-		return CheckScopes(*in.Scopes, in.Roles)
+		if x.Scopes = *in.Scopes; len(x.Scopes) == 0 {
+			return x, CheckScopes(x.Scopes, in.Roles)
+		}
 	}
-	return nil
+	if in.Days != nil {
+		if *in.Days < 1 || *in.Days > maxDays {
+			return x, lieciba.Invalid("days", "must be 1 to %d", maxDays)
+		}
+		x.Lasts = time.Duration(*in.Days) * day
+	}
+	if in.Token != nil {
+		x.Token = *in.Token
+	}
+	return x, nil
+}
+
+// How long a client's token is valid, in days.
+const (
+	day         = 24 * time.Hour
+	defaultDays = 365
+	maxDays     = 730
+)
+
+// Client is a machine that shall be let in.
+type Client struct {
+	Name        string
+	Roles       []lieciba.Role
+	Scopes      []lieciba.Act // nil: all that the roles allow
+	SiteIDs     []lieciba.SiteID
+	Lasts       time.Duration // at most as long as the certificate
+	Certificate string        // PEM; empty: none
+	Token       bool          // a bearer token; with a certificate, both are needed
+}
+
+// NewClient makes what the catalogue keeps of a client. plain is the only copy of
+// its token, empty for one with a certificate alone. CodeInvalid names the field
+// (name, roles, scopes, certificate). Whether the roles may be given, and whether
+// the sites are there, the caller has checked.
+func NewClient(in Client, now time.Time) (plain string, t lieciba.ClientToken, err error) {
+	if err := lieciba.CheckPrincipalName("name", in.Name); err != nil {
+		return "", t, err
+	}
+	if in.Scopes != nil {
+		if err := CheckScopes(in.Scopes, in.Roles); err != nil {
+			return "", t, err
+		}
+	}
+	if !in.Token && in.Certificate == "" {
+		return "", t, lieciba.Invalid("certificate", "is needed by a client without a token")
+	}
+	plain, t = NewClientToken(in.Name, in.Roles, in.SiteIDs, now, in.Lasts)
+	t.Scopes = in.Scopes
+	if in.Certificate == "" {
+		return plain, t, nil
+	}
+	spki, until, err := ReadCertificate(in.Certificate, now)
+	if err != nil {
+		return "", t, err
+	}
+	if t.Certificate = spki; until.Before(t.ExpiresAt) {
+		t.ExpiresAt = lieciba.Micro(until)
+	}
+	if !in.Token {
+		plain, t.TokenHash = "", [32]byte{}
+	}
+	return plain, t, nil
 }
 
 // CheckScopes refuses scopes that the roles do not allow, repeated ones, and none
@@ -118,44 +177,44 @@ func ReadCertificate(text string, now time.Time) (spki [32]byte, until time.Time
 }
 
 func (s *Server) createClientToken(c *call) error {
-	var in newClientToken
-	if err := c.read(&in); err != nil {
+	var body newClientToken
+	if err := c.read(&body); err != nil {
 		return err
 	}
-	if err := in.check(); err != nil {
+	in, err := body.client()
+	if err != nil {
+		return err
+	}
+	plain, t, err := NewClient(in, c.now)
+	if err != nil {
+		return err
+	}
+	if err := c.notAlone(t, "roles"); err != nil {
 		return err
 	}
 	if err := s.checkSites(c.ctx(), in.SiteIDs); err != nil {
 		return err
-	}
-	days := 365
-	if in.Days != nil {
-		if days = *in.Days; days < 1 || days > 730 {
-			return lieciba.Invalid("days", "must be 1 to 730")
-		}
-	}
-	plain, t := NewClientToken(in.Name, in.Roles, in.SiteIDs, c.now, time.Duration(days)*24*time.Hour)
-	if in.Scopes != nil {
-		t.Scopes = *in.Scopes
-	}
-	if in.Certificate != "" {
-		spki, until, err := ReadCertificate(in.Certificate, c.now)
-		if err != nil {
-			return err
-		}
-		t.Certificate = spki
-		if until.Before(t.ExpiresAt) {
-			t.ExpiresAt = lieciba.Micro(until)
-		}
-		if in.Token == nil || !*in.Token {
-			plain, t.TokenHash = "", [32]byte{}
-		}
 	}
 	if err := c.act(lieciba.ActManageUsers, tokenTarget(t), "token "+t.Name+" created with "+rolesText(t.Roles),
 		func(ctx context.Context) error { return s.cfg.Catalog.PutClientToken(ctx, t) }); err != nil {
 		return err
 	}
 	return c.created(viewToken(t, plain))
+}
+
+// NeedsApproval reports whether a client of these roles is let in, and its token
+// followed by another, by two people only: who holds such a token ends holds and
+// starts deletions by the events that it sends.
+func NeedsApproval(roles []lieciba.Role) bool { return slices.Contains(roles, lieciba.RoleCitizenship) }
+
+// notAlone refuses, and audits, what one administrator may not give out alone.
+func (c *call) notAlone(t lieciba.ClientToken, field string) error {
+	if !NeedsApproval(t.Roles) {
+		return nil
+	}
+	c.auditRefusal(lieciba.ActManageUsers, tokenTarget(t), lieciba.CodeForbidden)
+	return &lieciba.Error{Code: lieciba.CodeForbidden, Field: field,
+		Message: "a client of the citizenship system needs another person's approval: ask for it (POST /v1/requests, kind client_token)"}
 }
 
 // NewClientToken makes a bearer token and what the catalogue keeps of it. plain
@@ -214,9 +273,16 @@ func (s *Server) rotateClientToken(c *call) error {
 		}
 		overlap = time.Duration(*in.OverlapMinutes) * time.Minute
 	}
+	old, err := s.clientToken(c.ctx(), id)
+	if err != nil {
+		return err
+	}
+	if err := c.notAlone(old, ""); err != nil { // roles never change
+		return err
+	}
 	var plain string
 	var next lieciba.ClientToken
-	e := c.entry(string(lieciba.ActManageUsers), target{what: "client_token", id: string(id)})
+	e := c.entry(string(lieciba.ActManageUsers), tokenTarget(old))
 	if err := c.record(&e, func(ctx context.Context) error {
 		old, err := s.clientToken(ctx, id)
 		if err != nil {
@@ -241,15 +307,8 @@ func (s *Server) rotateClientToken(c *call) error {
 }
 
 func (s *Server) clientToken(ctx context.Context, id lieciba.TokenID) (lieciba.ClientToken, error) {
-	all, err := s.cfg.Catalog.ListClientTokens(ctx)
-	if err != nil {
-		return lieciba.ClientToken{}, err
-	}
-	i := slices.IndexFunc(all, func(t lieciba.ClientToken) bool { return t.ID == id })
-	if i < 0 {
-		return lieciba.ClientToken{}, notFound("client token")
-	}
-	return all[i], nil
+	t, err := s.cfg.Catalog.ClientTokenByID(ctx, id)
+	return t, asNotFound(err, "client token")
 }
 
 func (s *Server) revokeClientToken(c *call) error {

@@ -25,7 +25,8 @@ type requestView struct {
 	Note      string               `json:"note"`
 	UsedAt    *stamp               `json:"used_at"`
 	UsedFor   string               `json:"used_for"`
-	Can       []string             `json:"can"` // what the caller may do with it now
+	Can       []string             `json:"can"`             // what the caller may do with it now
+	Token     string               `json:"token,omitempty"` // of the client that was let in by this use; shown once
 }
 
 type askedView struct {
@@ -46,13 +47,15 @@ type askedView struct {
 	UserID        *lieciba.UserID      `json:"user_id"`
 	Roles         []lieciba.Role       `json:"roles"`
 	SiteIDs       []lieciba.SiteID     `json:"site_ids"`
+	Client        *askedClientView     `json:"client"`
 }
 
 func viewAsked(a lieciba.Asked) askedView {
 	return askedView{SessionID: optional(a.SessionID), CameraIDs: orEmpty(a.CameraIDs), From: optionalStamp(a.From), To: optionalStamp(a.To),
 		Until: optionalStamp(a.Until), Appeal: a.Appeal, IncidentID: optional(a.IncidentID), Purpose: a.Purpose, RecipientName: a.RecipientName,
 		RecipientKind: a.RecipientKind, Recipient: a.Recipient, HoldID: optional(a.HoldID), RecordingID: optional(a.RecordingID),
-		PolicyID: optional(a.PolicyID), UserID: optional(a.UserID), Roles: orEmpty(a.Roles), SiteIDs: orEmpty(a.SiteIDs)}
+		PolicyID: optional(a.PolicyID), UserID: optional(a.UserID), Roles: orEmpty(a.Roles), SiteIDs: orEmpty(a.SiteIDs),
+		Client: viewAskedClient(a.Client)}
 }
 
 // requestSummary names what the IDs of a request stand for, so that an approver
@@ -66,6 +69,7 @@ type requestSummary struct {
 	Policy     *policyView    `json:"policy"`
 	User       *userSummary   `json:"user"`
 	Recording  *recordingFact `json:"recording"`
+	Client     *clientSummary `json:"client"`
 }
 
 type footageView struct {
@@ -138,6 +142,9 @@ func (s *Server) summary(ctx context.Context, r lieciba.Request, whole bool) (su
 		return sum, err
 	case lieciba.RequestPolicy:
 		return sum, s.summaryPolicy(ctx, r, &sum)
+	case lieciba.RequestClientToken:
+		sum.Client, err = s.summaryClient(ctx, r.Asked.Client, s.cfg.Now())
+		return sum, err
 	case lieciba.RequestRoles:
 		u, err := s.cfg.Catalog.User(ctx, r.Asked.UserID)
 		sum.User = &userSummary{u.Login, u.Name, orEmpty(u.Roles), orEmpty(u.SiteIDs)}

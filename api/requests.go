@@ -34,7 +34,8 @@ type effect struct {
 	made  string             // kind:ID of what comes of it
 	entry lieciba.AuditEntry // of the act itself, beside that of the use
 	do    func(ctx context.Context, r lieciba.Request, e *lieciba.AuditEntry) error
-	after func() // when all of it is durable; may be nil
+	after func()             // when all of it is durable; may be nil
+	show  func(*requestView) // adds what the answer alone holds; may be nil
 }
 
 func (s *Server) requestKind(k lieciba.RequestKind) (requestKind, error) {
@@ -53,6 +54,8 @@ func (s *Server) requestKind(k lieciba.RequestKind) (requestKind, error) {
 		return keyRequests{}, nil
 	case lieciba.RequestRoles:
 		return roleRequests{s: s}, nil
+	case lieciba.RequestClientToken:
+		return clientRequests{s: s}, nil
 	}
 	return nil, lieciba.Invalid("kind", "unknown kind %q: use one of %v", k, lieciba.RequestKinds())
 }
@@ -232,35 +235,37 @@ func (s *Server) step(c *call, r lieciba.Request, name, detail string, decide fu
 // useRequest does what was approved: the request is spent, the act is done and
 // both are audited in one transaction.
 func (s *Server) useRequest(c *call, r lieciba.Request) error {
-	stored, after, err := s.spend(c, r)
+	stored, done, err := s.spend(c, r)
 	if err != nil {
 		return c.refusedStep(lieciba.AuditUseRequest, requestTarget(r), digestText(r), err)
 	}
-	if after != nil {
-		after()
+	if done.after != nil {
+		done.after()
 	}
 	v, err := s.viewRequest(c, stored, true)
 	if err != nil {
 		return err
 	}
+	if done.show != nil {
+		done.show(&v)
+	}
 	return c.ok(v)
 }
 
-func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, after func(), err error) {
+func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, x effect, err error) {
 	if _, err := r.Use(c.requester(), "", c.now); err != nil { // before any other reason
-		return r, nil, err
+		return r, x, err
 	}
 	rules, err := s.requestKind(r.Kind)
 	if err != nil {
-		return r, nil, err
+		return r, x, err
 	}
 	again := r.Asked
 	if _, err := c.judge(r.Kind, rules, &again); err != nil {
-		return r, nil, outdated(err)
+		return r, x, outdated(err)
 	}
-	x, err := rules.use(c, r)
-	if err != nil {
-		return r, nil, err
+	if x, err = rules.use(c, r); err != nil {
+		return r, x, err
 	}
 	e := c.stepEntry(lieciba.AuditUseRequest, r, "used for "+x.made+", approved by "+r.DecidedBy)
 	err = c.record(&e, func(ctx context.Context) (err error) {
@@ -280,7 +285,7 @@ func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, afte
 		}
 		return s.cfg.Catalog.AppendAudit(ctx, own)
 	})
-	return stored, x.after, err
+	return stored, x, err
 }
 
 // outdated turns what is wrong with a request that was good when it was asked
@@ -350,6 +355,7 @@ type requestBody struct {
 	UserID        lieciba.UserID      `json:"user_id"`
 	Roles         []lieciba.Role      `json:"roles"`
 	SiteIDs       []lieciba.SiteID    `json:"site_ids"`
+	Client        *clientBody         `json:"client"`
 }
 
 // asked checks the form of what was sent, and that the kind knows every field of it.
@@ -379,6 +385,9 @@ func (in requestBody) asked(rules requestKind) (a lieciba.Asked, err error) {
 		default:
 			a.Until = t
 		}
+	}
+	if a.Client, err = in.Client.asked(); err != nil {
+		return a, err
 	}
 	if err := checkIDs("camera_ids", a.CameraIDs); err != nil {
 		return a, err

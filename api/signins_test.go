@@ -176,11 +176,11 @@ func TestGuessingBehindOneAddressAndFromMany(t *testing.T) {
 
 func TestTokenWithScopesIsFollowedByAnother(t *testing.T) {
 	w := newWorld(t)
-	made := w.as("admin", "POST", "/v1/client-tokens", map[string]any{"name": "pizis", "roles": []string{"citizenship"},
-		"scopes": []string{"push_session"}}).want(201).json()
+	made := w.as("admin", "POST", "/v1/client-tokens", map[string]any{"name": "prometheus", "roles": []string{"monitoring", "witness"},
+		"scopes": []string{"read_metrics"}}).want(201).json()
 	old := made["token"].(string)
 	w.do(request{method: "GET", path: "/v1/exam-sessions", token: old}).refused(403, "forbidden", "")
-	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "x", "roles": []string{"citizenship"},
+	w.badly("admin", "POST", "/v1/client-tokens", map[string]any{"name": "x", "roles": []string{"witness"},
 		"scopes": []string{"watch_live"}}).refused(400, "invalid", "scopes")
 	next := w.as("admin", "POST", "/v1/client-tokens/"+made["id"].(string)+"/rotation", map[string]any{"overlap_minutes": 10}).want(201).json()
 	require.Equal(t, made["scopes"], next["scopes"])
