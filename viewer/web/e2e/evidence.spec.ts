@@ -89,7 +89,9 @@ test("a package of a sealed session, asked for and approved, leaves the house an
     .getByRole("region", { name: "Kontrolsummu žurnāls" })
     .locator(".fingerprint")
     .innerText();
-  const told = execFileSync(binary, ["verify", path, "--json", "--key", printed, "-i", identity], { encoding: "utf8" });
+  const told = execFileSync(binary, ["verify", path, "--json", "--key", printed, "-i", identity], {
+    encoding: "utf8",
+  });
   const report = JSON.parse(told) as { verdict: string; log: { key_compared: boolean } };
   expect(report.verdict).toBe("complete_with_declared_gaps");
   expect(report.log.key_compared).toBe(true);

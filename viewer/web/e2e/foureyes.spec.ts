@@ -1,7 +1,7 @@
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import type { Request } from "../src/lib/foureyes";
 import type { Timeline } from "../src/lib/api";
+import { accessible } from "./accessible";
 import type { Ready } from "./demo";
 import { addPerson, enter } from "./people";
 import { code, frames } from "./picture";
@@ -31,17 +31,6 @@ test.beforeAll(() => {
   addPerson(rita, "reviewer", password);
   addPerson(anna, "approver", password);
 });
-
-/** Nothing that axe knows of is wrong, in the dark and in the light. */
-async function accessible(page: Page) {
-  for (const colorScheme of ["dark", "light"] as const) {
-    await page.emulateMedia({ colorScheme });
-    const found = await new AxeBuilder({ page }).exclude("video").analyze();
-    expect(
-      found.violations.map((v) => `${colorScheme} ${v.id}: ${v.nodes.map((n) => n.html).join("; ")}`),
-    ).toEqual([]);
-  }
-}
 
 /** Waits until so many seconds of the session are on disk. */
 const recorded = (page: Page, site: Ready, seconds: number) =>

@@ -182,7 +182,7 @@ test("a stale sign-in is proven with the provider, then with a passkey", async (
   await expect(signedIn(page)).toBeVisible();
   await page.goto(`${site.base}/account`);
   await addPasskey(page);
-  const dialog = page.getByRole("dialog", { name: "Apliecini, ka tas esi tu" });
+  const dialog = page.getByRole("dialog", { name: "Aplieciniet, ka tas esat jūs" });
   await expect(dialog).toBeVisible();
   (provider.people["laima"] as { asked: number }).asked = 0;
   await dialog.getByRole("link", { name: "Apliecināt, pierakstoties vēlreiz" }).click();
@@ -197,6 +197,7 @@ test("a stale sign-in is proven with the provider, then with a passkey", async (
   await expect(signedIn(page)).toBeVisible();
   await page.goto(`${site.base}/account`);
   await passkeys(page).getByRole("button", { name: "Noņemt: mana atslēga" }).click();
+  await passkeys(page).getByRole("button", { name: "Tiešām?" }).click();
   await dialog.getByRole("button", { name: "Apliecināt ar piekļuves atslēgu" }).click();
   await expect(dialog).toBeHidden(); // proven, and what was asked for was done
   await expect(passkeys(page).getByText("Jums vēl nav nevienas piekļuves atslēgas.")).toBeVisible();
@@ -243,7 +244,8 @@ test("an approver changes the password, registers a passkey and signs in with it
   await page.getByRole("link", { name: "anna" }).click();
   const mine = page.getByRole("region", { name: "Manas pierakstīšanās" });
   await expect(mine.getByText("piekļuves atslēga")).toBeVisible();
-  await mine.getByRole("button", { name: "Izbeigt" }).click();
+  await mine.getByRole("button", { name: /^Izbeigt/ }).click();
+  await mine.getByRole("button", { name: "Tiešām?" }).click();
   await expect(page.getByLabel("Lietotājvārds")).toBeVisible();
 });
 

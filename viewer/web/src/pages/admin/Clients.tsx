@@ -139,6 +139,7 @@ function Rows({ all, over, open }: { all: Client[]; over: (c: Client) => boolean
 /** The next token, which the old one overlaps with, and the end. */
 function Changes({ c, open }: { c: Client; open: Open }) {
   const asked = c.roles.includes("citizenship");
+  const machine = c.roles.every((r) => r === "monitoring" || r === "witness"); // people's roles: at the server itself only
   const waits = open.requests.some((r) => r.asked.token_id === c.id);
   const overlap = (
     <Field
@@ -169,7 +170,7 @@ function Changes({ c, open }: { c: Client; open: Open }) {
           <Field name="reason" label={say("reason")} required focus />
         </AskForm>
       )}
-      {!asked && (
+      {machine && (
         <AskForm<Client>
           text={say("rotate")}
           path={`/client-tokens/${c.id}/rotation`}
