@@ -2,10 +2,12 @@ package api
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage"
 )
 
 // account changes the account of a person as the catalogue keeps it.
@@ -73,4 +75,78 @@ func TestWhoMayAskApprovesNothingOfItsKind(t *testing.T) {
 	e := f.audited(string(lieciba.ActApproveRequest))[0]
 	require.Equal(t, []string{"elza", "forbidden"}, []string{e.Who, e.Outcome})
 	f.approve("berta").want(200)
+}
+
+// newHookedFourEyes is newFourEyes with room between the parts of a request.
+func newHookedFourEyes(t *testing.T) (*fourEyes, *hookedCatalog) {
+	f := newFourEyes(t)
+	hooks := &hookedCatalog{Catalog: f.cfg.Catalog}
+	f.server.cfg.Catalog = hooks
+	f.ticks = true
+	return f, hooks
+}
+
+// A proof counts at the approval, not when the request came in.
+func TestProofIsJudgedInsideOfTheAct(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(f *fourEyes){
+		"grown old": func(f *fourEyes) { f.clock.add(lieciba.FreshFor) },
+		"taken back": func(f *fourEyes) {
+			u, err := f.catalog.UserByLogin(f.t.Context(), "berta")
+			require.NoError(f.t, err)
+			all, err := f.catalog.ListSignIns(f.t.Context(), u.ID)
+			require.NoError(f.t, err)
+			all[0].FreshAt, all[0].FreshBy = time.Time{}, ""
+			require.NoError(f.t, f.catalog.PutSignIn(f.t.Context(), all[0]))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, hooks := newHookedFourEyes(t)
+			meanwhile := func() { meanwhile(f) }
+			hooks.acting.Store(&meanwhile)
+			f.approve("berta").refused(403, lieciba.CodeNotFresh, "")
+			require.Nil(t, hooks.acting.Load())
+			require.Equal(t, "not_fresh", f.audited(string(lieciba.ActApproveRequest))[0].Outcome)
+		})
+	}
+}
+
+// What a grant was approved for is judged when it begins: the case was closed
+// after the request came in, and before the act.
+func TestUseIsJudgedInsideOfTheAct(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		meanwhile func(f *fourEyes)
+		code      lieciba.Code
+		status    int
+	}{
+		"the appeal was decided": {func(f *fourEyes) {
+			reference := f.request["asked"].(map[string]any)["appeal"].(string)
+			_, err := f.catalog.ChangeAppeal(f.t.Context(), f.own.session.ID, reference, func(a *lieciba.Appeal) (*lieciba.Appeal, error) {
+				a.State, a.FinalAt = lieciba.AppealFinal, f.clock.Now()
+				return a, nil
+			})
+			require.NoError(f.t, err)
+		}, lieciba.CodeConflict, 409},
+		"the approver was shut out": {func(f *fourEyes) { f.account("berta", func(u *lieciba.User) { u.Disabled = true }) }, lieciba.CodeConflict, 409},
+		"the asker lost the role": {func(f *fourEyes) {
+			f.account("anna", func(u *lieciba.User) { u.Roles = []lieciba.Role{lieciba.RoleApprover} })
+		}, lieciba.CodeForbidden, 403},
+		"its time ran out": {func(f *fourEyes) { f.clock.add(time.Hour) }, lieciba.CodeConflict, 409},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, hooks := newHookedFourEyes(t)
+			f.approved()
+			meanwhile := func() { c.meanwhile(f) }
+			hooks.acting.Store(&meanwhile)
+			a := f.use("anna").want(c.status).json()
+			require.Equal(t, string(c.code), a["error"].(map[string]any)["code"])
+			require.Equal(t, string(c.code), f.audited(lieciba.AuditUseRequest)[0].Outcome)
+			grants, err := f.catalog.ListGrants(t.Context(), storage.GrantFilter{SessionID: f.own.session.ID, HolderID: f.request["asked_by_id"].(string)})
+			require.NoError(t, err)
+			require.Empty(t, grants)
+		})
+	}
 }

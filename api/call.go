@@ -39,10 +39,26 @@ type call struct {
 	grant      *lieciba.Grant // that allows the act; nil where none is needed
 	credential credential     // that who was found by
 	replaced   bool           // the cookie's value was: no fresh proof rides on it
+
+	inside context.Context // of the act under way: see in; nil outside of one
 }
 
 // ctx bounds the work on the request. Of a change it outlives the caller.
-func (c *call) ctx() context.Context { return c.gin.Request.Context() }
+func (c *call) ctx() context.Context {
+	if c.inside != nil {
+		return c.inside
+	}
+	return c.gin.Request.Context()
+}
+
+// in is the call as the part of an act that ctx belongs to sees it: what it reads
+// stays as it is until the act ends, and its time is now. leave ends that, for what
+// goes on to use the call after the act.
+func (c *call) in(ctx context.Context) (in *call, leave func()) {
+	copied := *c
+	copied.inside, copied.now = ctx, c.server.cfg.Now()
+	return &copied, func() { copied.inside = nil }
+}
 
 // address is that of who asks, without its port (addressOf).
 func (c *call) address() string { return c.server.addressOf(c.gin.Request) }

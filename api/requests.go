@@ -154,8 +154,8 @@ func (s *Server) amendRequest(c *call, r lieciba.Request) error {
 	if _, err := c.judge(r.Kind, rules, &asked); err != nil {
 		return c.refusedStep(lieciba.AuditAmendRequest, requestTarget(r), digestText(r), err)
 	}
-	return s.step(c, r, lieciba.AuditAmendRequest, "asked for otherwise: "+in.Reason, func(r lieciba.Request) (lieciba.Request, error) {
-		return r.Amend(asked, in.Reason, c.requester(), c.now)
+	return s.step(c, r, lieciba.AuditAmendRequest, "asked for otherwise: "+in.Reason, nil, func(now *call, r lieciba.Request) (lieciba.Request, error) {
+		return r.Amend(asked, in.Reason, now.requester(), now.now)
 	})
 }
 
@@ -175,12 +175,25 @@ func (s *Server) approveRequest(c *call, r lieciba.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := rules.approvable(c.ctx(), r, c.who); err != nil {
-		return c.refusedStep(string(lieciba.ActApproveRequest), requestTarget(r), in.Digest, err)
+	var proof lieciba.SignIn
+	judge := func(in *call) (err error) {
+		if proof, err = in.signInNow(); err != nil {
+			return err
+		}
+		return rules.approvable(in.ctx(), r, in.who)
 	}
-	return s.step(c, r, string(lieciba.ActApproveRequest), "approved, asked for by "+r.AskedBy, func(r lieciba.Request) (lieciba.Request, error) {
-		return r.Approve(c.requester(), c.proof(), digest, c.now, s.cfg.ApproveWith...)
+	return s.step(c, r, string(lieciba.ActApproveRequest), "approved, asked for by "+r.AskedBy, judge, func(in *call, r lieciba.Request) (lieciba.Request, error) {
+		return r.Approve(in.requester(), proof, digest, in.now, s.cfg.ApproveWith...)
 	})
+}
+
+// signInNow reads the caller's sign-in again; zero for a machine.
+func (c *call) signInNow() (lieciba.SignIn, error) {
+	if c.signIn == nil {
+		return lieciba.SignIn{}, nil
+	}
+	in, err := c.server.cfg.Catalog.SignInByID(storage.Shared(c.ctx()), c.signIn.ID)
+	return c.asProof(in), err
 }
 
 func parseDigest(s string) (d [32]byte, err error) {
@@ -198,25 +211,34 @@ func (s *Server) refuseRequest(c *call, r lieciba.Request) error {
 	if err := c.read(&in); err != nil {
 		return err
 	}
-	return s.step(c, r, string(lieciba.ActRefuseRequest), "refused: "+in.Note, func(r lieciba.Request) (lieciba.Request, error) {
-		return r.Refuse(c.requester(), in.Note, c.now)
+	return s.step(c, r, string(lieciba.ActRefuseRequest), "refused: "+in.Note, nil, func(now *call, r lieciba.Request) (lieciba.Request, error) {
+		return r.Refuse(now.requester(), in.Note, now.now)
 	})
 }
 
 func (s *Server) withdrawRequest(c *call, r lieciba.Request) error {
-	return s.step(c, r, lieciba.AuditWithdrawRequest, "withdrawn", func(r lieciba.Request) (lieciba.Request, error) {
-		return r.Withdraw(c.requester(), c.now)
+	return s.step(c, r, lieciba.AuditWithdrawRequest, "withdrawn", nil, func(now *call, r lieciba.Request) (lieciba.Request, error) {
+		return r.Withdraw(now.requester(), now.now)
 	})
 }
 
 // step changes a request with its audit entry in one transaction, and answers it.
-// A refusal is audited too.
-func (s *Server) step(c *call, r lieciba.Request, name, detail string, decide func(lieciba.Request) (lieciba.Request, error)) error {
+// judge, which may be nil, looks at the rest of the world in that transaction
+// before decide looks at the request. A refusal is audited too.
+func (s *Server) step(c *call, r lieciba.Request, name, detail string, judge func(in *call) error,
+	decide func(in *call, r lieciba.Request) (lieciba.Request, error)) error {
 	e := c.stepEntry(name, r, detail)
 	var stored lieciba.Request
 	err := c.record(&e, func(ctx context.Context) (err error) {
+		in, leave := c.in(ctx)
+		defer leave()
+		if judge != nil {
+			if err := judge(in); err != nil {
+				return err
+			}
+		}
 		stored, err = s.cfg.Catalog.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
-			next, err := decide(r)
+			next, err := decide(in, r)
 			e.Detail = detail + "; digest " + digestText(next)
 			return &next, err
 		})
@@ -252,40 +274,55 @@ func (s *Server) useRequest(c *call, r lieciba.Request) error {
 	return c.ok(v)
 }
 
-func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, x effect, err error) {
-	if _, err := r.Use(c.requester(), "", c.now); err != nil { // before any other reason
-		return r, x, err
-	}
+// spend judges, uses and does in one transaction: nothing of what was judged
+// changes before it is done.
+func (s *Server) spend(c *call, r lieciba.Request) (stored lieciba.Request, done effect, err error) {
 	rules, err := s.requestKind(r.Kind)
 	if err != nil {
-		return r, x, err
+		return r, done, err
 	}
-	again := r.Asked
-	if _, err := c.judge(r.Kind, rules, &again); err != nil {
-		return r, x, outdated(err)
-	}
-	if x, err = rules.use(c, r); err != nil {
-		return r, x, err
-	}
-	e := c.stepEntry(lieciba.AuditUseRequest, r, "used for "+x.made+", approved by "+r.DecidedBy)
+	e := c.stepEntry(lieciba.AuditUseRequest, r, "")
 	err = c.record(&e, func(ctx context.Context) (err error) {
-		own := x.entry // do may run again
+		in, leave := c.in(ctx)
+		defer leave()
+		x, err := s.usable(in, r.ID, rules)
+		if err != nil {
+			return err
+		}
 		stored, err = s.cfg.Catalog.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
-			next, err := r.Use(c.requester(), x.made, c.now)
+			next, err := r.Use(in.requester(), x.made, in.now)
 			return &next, err
 		})
 		if err != nil {
 			return err
 		}
-		if err := storage.StillApproved(ctx, s.cfg.Catalog, stored); err != nil {
+		e.Detail, done = "used for "+x.made+", approved by "+stored.DecidedBy+"; digest "+digestText(stored), x
+		if err := x.do(ctx, stored, &x.entry); err != nil {
 			return err
 		}
-		if err := x.do(ctx, stored, &own); err != nil {
-			return err
-		}
-		return s.cfg.Catalog.AppendAudit(ctx, own)
+		return s.cfg.Catalog.AppendAudit(ctx, x.entry)
 	})
-	return stored, x, err
+	return stored, done, err
+}
+
+// usable judges once more what was approved, by whom, and who uses it, and
+// prepares its effect.
+func (s *Server) usable(in *call, id lieciba.RequestID, rules requestKind) (effect, error) {
+	r, err := s.cfg.Catalog.Request(in.ctx(), id)
+	if err != nil {
+		return effect{}, err
+	}
+	if _, err := r.Use(in.requester(), "", in.now); err != nil { // before any other reason
+		return effect{}, err
+	}
+	if err := storage.StillApproved(storage.Shared(in.ctx()), s.cfg.Catalog, r); err != nil {
+		return effect{}, err
+	}
+	asked := r.Asked
+	if _, err := in.judge(r.Kind, rules, &asked); err != nil {
+		return effect{}, outdated(err)
+	}
+	return rules.use(in, r)
 }
 
 // outdated turns what is wrong with a request that was good when it was asked
