@@ -220,14 +220,18 @@ var docTemplate = template.Must(template.New("docs").Funcs(template.FuncMap{"typ
 {{with .Value.Description}}<p class="text">{{.}}</p>{{end}}
 {{if .Value.Properties}}<table><tr><th>field</th><th>type</th><th></th></tr>{{range .Value.Properties}}<tr><td><code>{{.Name}}</code>{{if has $s.Required .Name}} *{{end}}</td><td>{{type .Value}}</td><td>{{.Value.Description}}</td></tr>{{end}}</table>
 {{else}}<p>{{type .Value}}{{with .Value.Pattern}} <code>{{.}}</code>{{end}}</p>{{end}}
-{{with pretty .Value.Example}}<pre>{{.}}</pre>{{end}}</section>
+{{with pretty ($.File.Example .Value)}}<pre>{{.}}</pre>{{end}}</section>
 {{end}}</body></html>
 `))
 
+func readDocument() (file docFile, err error) {
+	return file, yaml.Unmarshal(openapiDocument, &file)
+}
+
 // reference is the page, made once.
 var reference = sync.OnceValues(func() ([]byte, error) {
-	var file docFile
-	if err := yaml.Unmarshal(openapiDocument, &file); err != nil {
+	file, err := readDocument()
+	if err != nil {
 		return nil, err
 	}
 	operations, err := file.operations()
