@@ -17,7 +17,7 @@ type acts map[lieciba.Act]map[string]int // by act and ID of the object
 // live or archived pictures leaves no row but its entry: its leaf is its proof.
 var rowActs = map[lieciba.Act]bool{lieciba.ActSealRecording: true, lieciba.ActExport: true, lieciba.ActDeleteRecording: true,
 	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActApprovePolicy: true, lieciba.ActPushEvent: true,
-	actApprove: true, actUse: true}
+	lieciba.ActManageUsers: true, actApprove: true, actUse: true}
 
 func (a acts) note(e lieciba.AuditEntry) {
 	act := lieciba.Act(e.Act)
@@ -65,7 +65,7 @@ func (c *checker) require(ctx context.Context, act lieciba.Act, id string, n int
 
 // checkActs looks for rows whose act has no entry. It runs after auditLogged.
 func (c *checker) checkActs(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{c.recordingActs, c.exportActs, c.policyActs, c.holdActs} {
+	for _, step := range []func(context.Context) error{c.recordingActs, c.exportActs, c.policyActs, c.holdActs, c.clientActs} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -119,6 +119,8 @@ func (c *checker) effect(ctx context.Context, r lieciba.Request) (why string, er
 	case "deletion":
 		_, err = c.catalog.Deletion(ctx, lieciba.DeletionID(id))
 		of = r.ID
+	case "client_token":
+		return c.letIn(ctx, r, id)
 	default: // a policy, an account, a key: their own entries tell
 		return "", nil
 	}
