@@ -40,6 +40,7 @@ type player struct {
 	begun  map[string]string // start of the sessions that have begun
 	order  []string          // of the sessions, as they came
 	steps  []string
+	crew   *crew
 }
 
 func modelWorlds(t *testing.T, postgres bool) []*world {
@@ -64,8 +65,8 @@ func modelWorlds(t *testing.T, postgres bool) []*world {
 
 // TestSessionMessagesAgainstTheModel plays generated sequences of messages of the
 // citizenship system, of supervisors and of the clock: every answer and the state
-// in the end are the model's, every answer conforms to the document, and what was
-// filmed stays.
+// in the end are the model's, every answer conforms to the document, and every
+// session is on record as long as the model says and where it says, whole.
 func TestSessionMessagesAgainstTheModel(t *testing.T) {
 	n := 10_000
 	if underRace {
@@ -110,10 +111,12 @@ func playModel(t *testing.T, worlds []*world, n int) {
 
 func newPlayer(t *testing.T, w *world, token, source string, n uint64) *player {
 	rnd := rand.New(rand.NewPCG(*modelSeed, n))
-	p := &player{world: w, t: t, n: n, token: token, source: source, model: newModel(), ids: map[string]string{}, begun: map[string]string{}}
+	p := &player{world: w, t: t, n: n, token: token, source: source, model: newModel(), ids: map[string]string{}, begun: map[string]string{}, crew: newCrew()}
 	p.gen = &generator{rnd: rnd, base: modelNights[rnd.IntN(len(modelNights))], last: map[string]modelDoc{}}
 	for i := range 2 {
-		p.gen.rooms = append(p.gen.rooms, w.room(w.own.site.ID, fmt.Sprintf("m%d-%d", n, i)).Code)
+		room := w.room(w.own.site.ID, fmt.Sprintf("m%d-%d", n, i))
+		p.gen.rooms = append(p.gen.rooms, room.Code)
+		p.equip(room)
 	}
 	for i := range 1 + rnd.IntN(3) {
 		p.exts = append(p.exts, fmt.Sprintf("S%d-%d", n, i))
@@ -139,11 +142,15 @@ func (p *player) play() int {
 	n := 5 + p.gen.rnd.IntN(8)
 	for range n {
 		p.step()
+		p.look()
+		p.model.look()
 	}
+	p.toTheEnd()
 	for ext, x := range p.model.sessions {
 		a := p.do(request{method: "GET", path: "/v1/exam-sessions/" + p.ids[ext], token: p.tokens[lieciba.RoleReviewer]}).want(200)
 		p.same(ext, x, a)
 		p.holdsOf(ext, x)
+		p.filmed(ext, x)
 	}
 	return n
 }
@@ -258,11 +265,22 @@ func (p *player) advance() {
 			to = edge
 		}
 	}
-	p.setClock(to)
+	p.film(to)
 	p.note("the clock")
 	if p.gen.rnd.IntN(2) == 0 {
 		p.tick()
 	}
+}
+
+// toTheEnd lets all sessions come to their end.
+func (p *player) toTheEnd() {
+	end := p.model.now
+	for _, x := range p.model.sessions {
+		end = latest(end, x.doc.to.Add(modelAfter))
+	}
+	p.film(end)
+	p.note("the end")
+	p.tick()
 }
 
 // any is one of the sessions, nil while there is none.

@@ -37,6 +37,13 @@ type modelSession struct {
 	state  string
 	asked  bool // to cancel
 	holds  map[string]bool
+	recs   map[string]*modelRecording // by room
+}
+
+// modelRecording is what should be on record of a session in one room.
+type modelRecording struct {
+	from, to time.Time      // window
+	film     [][2]time.Time // spans, sorted and apart
 }
 
 // model is one source's world.
@@ -75,7 +82,7 @@ func (m *model) push(ext string, d modelDoc) outcome {
 	case d.bad != "":
 		return outcome{400, d.bad}
 	case x == nil:
-		x = &modelSession{doc: d, last: d, state: "planned", holds: map[string]bool{}}
+		x = &modelSession{doc: d, last: d, state: "planned", holds: map[string]bool{}, recs: map[string]*modelRecording{}}
 		if d.cancelled {
 			x.state = "cancelled"
 		}
@@ -162,7 +169,7 @@ func (m *model) start(room string, minutes int) (outcome, *modelSession) {
 		}
 	}
 	d := modelDoc{version: 1, room: room, from: m.now, to: m.now.Add(time.Duration(minutes) * time.Minute)}
-	return outcome{201, ""}, &modelSession{byHand: true, doc: d, last: d, state: "planned", holds: map[string]bool{}}
+	return outcome{201, ""}, &modelSession{byHand: true, doc: d, last: d, state: "planned", holds: map[string]bool{}, recs: map[string]*modelRecording{}}
 }
 
 // link gives a session that was started by hand the ID that the source knows.
@@ -212,6 +219,61 @@ func (m *model) event(ext, id, kind string, at time.Time, appeal string) outcome
 		x.holds[appeal] = true
 	}
 	return outcome{201, ""}
+}
+
+// wanted tells whether a session is filmed when its window is there.
+func (x *modelSession) wanted() bool {
+	return x.state == "planned" || x.state == "ready" || x.state == "running"
+}
+
+// look gives every recording its window as the sessions stand now: a session is
+// recorded in the room that it is in, from its window's begin or from when it came
+// there, to its window's end or to when it left or was cancelled.
+func (m *model) look() {
+	for _, x := range m.sessions {
+		from, to := x.doc.from.Add(-modelBefore), x.doc.to.Add(modelAfter)
+		here := x.recs[x.doc.room]
+		if x.wanted() && here == nil && !m.now.Before(from) {
+			if len(x.recs) > 0 {
+				from = m.now
+			}
+			if from.Before(to) {
+				here = &modelRecording{from: from}
+				x.recs[x.doc.room] = here
+			}
+		}
+		if x.wanted() && here != nil {
+			here.to = to
+		}
+		for room, r := range x.recs {
+			if (room != x.doc.room || x.state == "cancelled") && r.to.After(m.now) {
+				r.to = m.now
+			}
+		}
+	}
+}
+
+// film is time that passes to an instant, with no message on the way.
+func (m *model) film(to time.Time) {
+	m.look()
+	for _, x := range m.sessions {
+		from, end := x.doc.from.Add(-modelBefore), x.doc.to.Add(modelAfter)
+		if from.Before(m.now) {
+			from = m.now
+		}
+		if to.Before(end) {
+			end = to
+		}
+		r := x.recs[x.doc.room]
+		if !x.wanted() || r == nil || !from.Before(end) {
+			continue
+		}
+		if n := len(r.film); n > 0 && r.film[n-1][1].Equal(from) {
+			r.film[n-1][1] = end
+		} else {
+			r.film = append(r.film, [2]time.Time{from, end})
+		}
+	}
 }
 
 // view is what GET must answer of a session, as one text to compare.
