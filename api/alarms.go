@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 
 	"lieciba"
 	"lieciba/storage"
@@ -44,28 +43,19 @@ func (s *Server) listAlarms(c *call) error {
 		return err
 	}
 	f := storage.AlarmFilter{Limit: limit, Before: before}
-	if kind, given := c.gin.GetQuery("kind"); given {
-		f.Kinds = []lieciba.AlarmKind{lieciba.AlarmKind(kind)}
-		if !slices.Contains(lieciba.AlarmKinds(), f.Kinds[0]) {
-			return lieciba.Invalid("kind", "is no kind of alarm: use one of %v", lieciba.AlarmKinds())
-		}
+	if f.Kinds, err = queryList(c, "kind", lieciba.AlarmKinds()); err != nil {
+		return err
 	}
-	switch unseen, given := c.gin.GetQuery("unseen"); {
-	case given && unseen != "true" && unseen != "false":
-		return lieciba.Invalid("unseen", "must be true or false")
-	default:
-		f.Unseen = unseen == "true"
+	if f.Unseen, _, err = c.queryBool("unseen"); err != nil {
+		return err
 	}
 	list, err := s.cfg.Catalog.ListAlarms(c.ctx(), f)
 	if err != nil {
 		return err
 	}
-	out := paged[alarmView]{Items: []alarmView{}}
+	out := pageOf[alarmView](list, limit, func(a lieciba.Alarm) lieciba.AlarmID { return a.ID })
 	for _, a := range list {
 		out.Items = append(out.Items, viewAlarm(a))
-	}
-	if len(list) == limit {
-		out.NextBefore = optional(string(list[len(list)-1].ID))
 	}
 	return c.ok(out)
 }

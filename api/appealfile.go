@@ -1,8 +1,6 @@
 package api
 
 import (
-	"slices"
-
 	"lieciba"
 	"lieciba/storage"
 )
@@ -50,11 +48,8 @@ func (s *Server) listAppeals(c *call) error {
 		}
 		f.Reference = ref
 	}
-	for _, v := range c.gin.QueryArray("state") {
-		if !slices.Contains(appealStates, lieciba.AppealState(v)) {
-			return lieciba.Invalid("state", "unknown state %q: use one of %v", v, appealStates)
-		}
-		f.States = append(f.States, lieciba.AppealState(v))
+	if f.States, err = queryStates(c, appealStates); err != nil {
+		return err
 	}
 	if f.Limit, f.Before, err = page[lieciba.AppealID](c); err != nil {
 		return err
@@ -63,10 +58,7 @@ func (s *Server) listAppeals(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := paged[appealView]{Items: []appealView{}}
-	if len(list) == f.Limit {
-		out.NextBefore = optional(string(list[len(list)-1].ID))
-	}
+	out := pageOf[appealView](list, f.Limit, func(a lieciba.Appeal) lieciba.AppealID { return a.ID })
 	for _, a := range list {
 		x, err := s.cfg.Catalog.Session(c.ctx(), a.SessionID)
 		if err != nil {

@@ -41,7 +41,7 @@ func (s *Server) listDeletions(c *call) error {
 		return err
 	}
 	visible := s.visibleSessions(c, lieciba.ActReadRetention)
-	out := paged[deletionView]{Items: []deletionView{}}
+	out := pageOf[deletionView](list, limit, func(d lieciba.Deletion) lieciba.DeletionID { return d.ID })
 	for _, d := range list {
 		ok, err := visible(d.SessionID)
 		if err != nil {
@@ -50,9 +50,6 @@ func (s *Server) listDeletions(c *call) error {
 		if ok {
 			out.Items = append(out.Items, viewDeletion(d))
 		}
-	}
-	if len(list) == limit {
-		out.NextBefore = optional(string(list[len(list)-1].ID))
 	}
 	return c.ok(out)
 }

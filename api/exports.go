@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"slices"
-	"strings"
 	"time"
 
 	"lieciba"
@@ -116,7 +115,7 @@ func (s *Server) listExports(c *call) error {
 		return err
 	}
 	visible := s.visibleSessions(c, lieciba.ActExport)
-	out := paged[exportView]{Items: []exportView{}}
+	out := pageOf[exportView](list, f.Limit, func(e lieciba.Export) lieciba.ExportID { return e.ID })
 	for _, e := range list {
 		ok, err := visible(e.SessionID)
 		if err != nil {
@@ -126,23 +125,7 @@ func (s *Server) listExports(c *call) error {
 			out.Items = append(out.Items, viewExport(e))
 		}
 	}
-	if len(list) == f.Limit {
-		out.NextBefore = optional(string(list[len(list)-1].ID))
-	}
 	return c.ok(out)
-}
-
-// queryStates reads the query parameter state: one or several, with commas or repeated.
-func queryStates[T ~string](c *call, known []T) (list []T, err error) {
-	for _, v := range c.gin.QueryArray("state") {
-		for name := range strings.SplitSeq(v, ",") {
-			if !slices.Contains(known, T(name)) {
-				return nil, lieciba.Invalid("state", "unknown state %q: use one of %v", name, known)
-			}
-			list = append(list, T(name))
-		}
-	}
-	return list, nil
 }
 
 // visibleSessions tells of sessions whether the caller may do act at their site.

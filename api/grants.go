@@ -90,7 +90,7 @@ func (s *Server) answerGrants(c *call, f storage.GrantFilter) error {
 		return err
 	}
 	names := map[lieciba.SessionID]string{}
-	out := paged[grantView]{Items: []grantView{}}
+	out := pageOf[grantView](list, f.Limit, func(g lieciba.Grant) lieciba.GrantID { return g.ID })
 	for _, g := range list {
 		if _, known := names[g.SessionID]; !known {
 			x, err := s.cfg.Catalog.Session(c.ctx(), g.SessionID)
@@ -100,9 +100,6 @@ func (s *Server) answerGrants(c *call, f storage.GrantFilter) error {
 			names[g.SessionID] = x.ExternalID
 		}
 		out.Items = append(out.Items, viewGrant(c, g, names[g.SessionID]))
-	}
-	if len(list) == f.Limit {
-		out.NextBefore = optional(string(list[len(list)-1].ID))
 	}
 	return c.ok(out)
 }

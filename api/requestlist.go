@@ -273,11 +273,8 @@ func (s *Server) requestFilter(c *call) (f storage.RequestFilter, states []lieci
 	if f.SessionID, err = s.querySession(c, lieciba.ActViewSessions, "session"); err != nil {
 		return f, nil, err
 	}
-	for _, k := range c.gin.QueryArray("kind") {
-		if _, err := s.requestKind(lieciba.RequestKind(k)); err != nil {
-			return f, nil, err
-		}
-		f.Kinds = append(f.Kinds, lieciba.RequestKind(k))
+	if f.Kinds, err = queryList(c, "kind", lieciba.RequestKinds()); err != nil {
+		return f, nil, err
 	}
 	mine, given, err := c.queryBool("mine")
 	switch {
@@ -292,15 +289,6 @@ func (s *Server) requestFilter(c *call) (f storage.RequestFilter, states []lieci
 	return f, states, err
 }
 
-// queryBool reads true or false; given is false where neither is sent.
-func (c *call) queryBool(name string) (v, given bool, err error) {
-	s, given := c.gin.GetQuery(name)
-	if given && s != "true" && s != "false" {
-		return false, true, lieciba.Invalid(name, "must be true or false")
-	}
-	return s == "true", given, nil
-}
-
 func (s *Server) listRequests(c *call) error {
 	f, states, err := s.requestFilter(c)
 	if err != nil {
@@ -310,7 +298,7 @@ func (s *Server) listRequests(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := paged[requestView]{Items: []requestView{}}
+	out := pageOf[requestView](list, f.Limit, func(r lieciba.Request) lieciba.RequestID { return r.ID })
 	for _, r := range list {
 		if len(states) > 0 && !slices.Contains(states, r.StateAt(c.now)) {
 			continue
@@ -320,9 +308,6 @@ func (s *Server) listRequests(c *call) error {
 			return err
 		}
 		out.Items = append(out.Items, v)
-	}
-	if len(list) == f.Limit {
-		out.NextBefore = optional(string(list[len(list)-1].ID))
 	}
 	return c.ok(out)
 }

@@ -26,6 +26,16 @@ type paged[T any] struct {
 	NextBefore *string `json:"next_before"`
 }
 
+// pageOf begins the page that shows rows of the catalogue, which were asked for up
+// to limit: fewer of them are the end.
+func pageOf[V, T any, ID ~string](rows []T, limit int, id func(T) ID) paged[V] {
+	out := paged[V]{Items: []V{}}
+	if len(rows) == limit {
+		out.NextBefore = optional(string(id(rows[len(rows)-1])))
+	}
+	return out
+}
+
 // optional is JSON's null for the zero value.
 func optional[T comparable](v T) *T {
 	var zero T

@@ -267,12 +267,8 @@ func (s *Server) deliveryFilter(c *call) (w lieciba.Webhook, f storage.DeliveryF
 	if w, err = s.cfg.Catalog.Webhook(c.ctx(), f.WebhookID); err != nil {
 		return w, f, asNotFound(err, "webhook")
 	}
-	states := []lieciba.DeliveryState{lieciba.DeliveryWaiting, lieciba.DeliveryDelivered, lieciba.DeliveryDead}
-	for _, name := range c.gin.QueryArray("state") {
-		if !slices.Contains(states, lieciba.DeliveryState(name)) {
-			return w, f, lieciba.Invalid("state", "unknown state %q: use one of %v", name, states)
-		}
-		f.States = append(f.States, lieciba.DeliveryState(name))
+	if f.States, err = queryStates(c, []lieciba.DeliveryState{lieciba.DeliveryWaiting, lieciba.DeliveryDelivered, lieciba.DeliveryDead}); err != nil {
+		return w, f, err
 	}
 	if ref, given := c.gin.GetQuery("before"); given {
 		if f.Before, err = strconv.ParseInt(ref, 10, 64); err != nil || f.Before < 1 {
