@@ -117,7 +117,7 @@ func TestExportCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-"))
-			args := append([]string{"export", c.session, "-c", conf, "--out", path, "--purpose", "apstrīdēšana", "--recipient-name", "Tiesa"}, c.more...)
+			args := append([]string{"export", c.session, "-c", conf, "--out", path, "--break-glass", "--reason", "Nobody else is here", "--purpose", "apstrīdēšana", "--recipient-name", "Tiesa"}, c.more...)
 			code, out, errs := shell(t, args...)
 			require.Equal(t, 0, code, errs)
 			require.Contains(t, errs, "100 %")
@@ -139,6 +139,11 @@ func TestExportCommand(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "export:"+string(list[0].ID), entries[0].Object)
 
+			alarms, err := cat.ListAlarms(t.Context(), storage.AlarmFilter{Kinds: []lieciba.AlarmKind{lieciba.AlarmBreakGlass}, Limit: 1})
+			require.NoError(t, err)
+			require.Equal(t, "export:"+string(list[0].ID), alarms[0].Key)
+			require.Contains(t, alarms[0].Detail, "for Tiesa at the machine's shell without a second person: Nobody else is here")
+
 			checked, err := fsck.CheckLog(t.Context(), cat, fsck.Options{})
 			require.NoError(t, err)
 			require.Empty(t, checked.Violations)
@@ -157,14 +162,14 @@ func TestExportCommandGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.zip")
 	c, err := config.Load(conf, func(string) string { return "" })
 	require.NoError(t, err)
-	r := server.ExportRequest{Session: "EX-7", Out: path, Purpose: "a", RecipientName: "b"}
+	r := server.ExportRequest{Session: "EX-7", Out: path, Purpose: "a", RecipientName: "b", Reason: "c"}
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err = server.Export(ctx, c, r, func(int64, int64) { cancel() })
 	require.Error(t, err)
-	code, _, errs := shell(t, "export", "EX-7", "-c", conf, "--out", path, "--purpose", "other", "--recipient-name", "b")
+	code, _, errs := shell(t, "export", "EX-7", "-c", conf, "--out", path, "--break-glass", "--reason", "c", "--purpose", "other", "--recipient-name", "b")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "another package that was begun")
-	code, _, errs = shell(t, "export", "EX-7", "-c", conf, "--out", path, "--purpose", "a", "--recipient-name", "b")
+	code, _, errs = shell(t, "export", "EX-7", "-c", conf, "--out", path, "--break-glass", "--reason", "c", "--purpose", "a", "--recipient-name", "b")
 	require.Equal(t, 0, code, errs)
 	list, err := cat.ListExports(t.Context(), storage.ExportFilter{SessionID: session.ID})
 	require.NoError(t, err)
@@ -174,7 +179,8 @@ func TestExportCommandGoesOn(t *testing.T) {
 func TestExportCommandRefuses(t *testing.T) {
 	conf, _, _ := sealedSession(t)
 	path := filepath.Join(t.TempDir(), "p.zip")
-	base := []string{"export", "-c", conf, "--out", path, "--purpose", "a", "--recipient-name", "b"}
+	base := []string{"export", "-c", conf, "--out", path, "--break-glass", "--reason", "c", "--purpose", "a", "--recipient-name", "b"}
+	approved := []string{"export", "-c", conf, "--out", path, "--request", lieciba.NewID[string](time.Now())}
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -183,7 +189,15 @@ func TestExportCommandRefuses(t *testing.T) {
 		"no folder":        {append(base, "EX-7", "--out", filepath.Join(filepath.Dir(path), "none", "a.zip")), 1, "none: make it first"},
 		"a file is none":   {append(base, "EX-7", "--out", filepath.Join(conf, "a.zip")), 1, "out: there is no folder " + conf},
 		"no such session":  {append(base, "EX-8"), 1, "no session"},
-		"no purpose":       {[]string{"export", "EX-7", "-c", conf, "--out", path, "--recipient-name", "b"}, 2, "--purpose"},
+		"alone":            {[]string{"export", "EX-7", "-c", conf, "--out", path, "--purpose", "a", "--recipient-name", "b"}, 1, "request: two people let footage out"},
+		"both":             {append(base, "EX-7", "--request", lieciba.NewID[string](time.Now())), 1, "break-glass: an approved request needs none"},
+		"no session":       {base, 1, "session: is missing"},
+		"no reason":        {append(base, "EX-7", "--reason", ""), 1, "reason: must not be empty"},
+		"no purpose":       {append(base, "EX-7", "--purpose", ""), 1, "purpose: must not be empty"},
+		"another session":  {append(approved, "EX-7"), 1, "session: is the request's, as it was approved"},
+		"another person":   {append(approved, "--recipient-name", "b"), 1, "recipient-name: is the request's, as it was approved"},
+		"no such request":  {approved, 1, "there is no request"},
+		"no ID":            {append(approved, "--request", "x"), 1, "request: is not an ID"},
 		"private key":      {append(base, "EX-7", "--recipient", "AGE-SECRET-KEY-1QQQ"), 1, "private key"},
 		"a person":         {append(base, "EX-7", "--purpose", "asked by 150685-11111"), 1, "purpose: holds what looks like a personal code"},
 		"a person gets it": {append(base, "EX-7", "--recipient-name", "J. B. 32123412345"), 1, "recipient-name: holds what looks like a personal code"},
@@ -202,6 +216,87 @@ func TestExportCommandRefuses(t *testing.T) {
 	}
 }
 
+// approvedExport stores somebody's request for a package, which another approved.
+func approvedExport(t *testing.T, cat storage.Catalog, kind lieciba.RequestKind, a lieciba.Asked) lieciba.Request {
+	t.Helper()
+	now := time.Now()
+	asker := lieciba.Principal{ID: lieciba.NewID[string](now), Name: "rita"}
+	r, err := lieciba.NewRequest(kind, a, "Apelācija A-17", asker, now)
+	require.NoError(t, err)
+	e := server.ShellEntry(lieciba.AuditAsk(kind), now)
+	require.NoError(t, cat.Act(t.Context(), &e, func(ctx context.Context) error { return cat.PutRequest(ctx, r) }))
+	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: "berta-" + string(r.ID)[24:], Roles: []lieciba.Role{lieciba.RoleApprover}, CreatedAt: lieciba.Micro(now)}
+	require.NoError(t, cat.PutUser(t.Context(), u))
+	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](now), UserID: u.ID, FreshAt: now, FreshBy: lieciba.SignInPasskey}
+	e = server.ShellEntry(string(lieciba.ActApproveRequest), now)
+	e.Who, e.WhoID, e.Object = u.Login, string(u.ID), "request:"+string(r.ID)
+	require.NoError(t, cat.Act(t.Context(), &e, func(ctx context.Context) error {
+		r, err = cat.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+			next, err := r.Approve(lieciba.Principal{ID: string(u.ID), Name: u.Login, Roles: u.Roles}, in, r.Digest, now, lieciba.SignInPasskey)
+			return &next, err
+		})
+		return err
+	}))
+	return r
+}
+
+// A package leaves as two people agreed: its request is spent in the act, goes on
+// after a stop, makes no second package, and raises no alarm.
+func TestExportCommandSpendsARequest(t *testing.T) {
+	conf, cat, session := sealedSession(t)
+	c, err := config.Load(conf, func(string) string { return "" })
+	require.NoError(t, err)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "p.zip")
+	key, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	r := approvedExport(t, cat, lieciba.RequestExport, lieciba.Asked{SessionID: session.ID, From: session.StartsAt.Add(time.Second), To: session.StartsAt.Add(3 * time.Second),
+		RecipientName: "Tiesa", RecipientKind: "court", Recipient: key.Recipient().String()})
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = server.Export(ctx, c, server.ExportRequest{Request: r.ID, Out: path}, func(int64, int64) { cancel() })
+	require.Error(t, err, "it was cut off")
+	other := filepath.Join(dir, "other.zip")
+	refused := func(id lieciba.RequestID, says string) {
+		t.Helper()
+		code, _, errs := shell(t, "export", "-c", conf, "--out", other, "--request", string(id))
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, says)
+		require.NoDirExists(t, other+server.BuildingSuffix)
+		entries, err := cat.ListAudit(t.Context(), storage.AuditFilter{Act: lieciba.AuditUseRequest, Limit: 1})
+		require.NoError(t, err)
+		require.Equal(t, []string{"request:" + string(id), "conflict", "shell"}, []string{entries[0].Object, entries[0].Outcome, entries[0].Who})
+	}
+	refused(r.ID, "used")
+	code, out, errs := shell(t, "export", "-c", conf, "--out", path, "--request", string(r.ID))
+	require.Equal(t, 0, code, errs)
+	require.FileExists(t, path)
+	refused(r.ID, "used")
+	refused(approvedExport(t, cat, lieciba.RequestRoles, lieciba.Asked{}).ID, "asks for something else")
+	gone := approvedExport(t, cat, lieciba.RequestExport, lieciba.Asked{SessionID: session.ID, RecipientName: "Tiesa"})
+	u, err := cat.User(t.Context(), lieciba.UserID(gone.DecidedByID))
+	require.NoError(t, err)
+	u.Disabled = true
+	require.NoError(t, cat.PutUser(t.Context(), u))
+	refused(gone.ID, "who approved this, is closed")
+
+	list, err := cat.ListExports(t.Context(), storage.ExportFilter{SessionID: session.ID})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	e := list[0]
+	require.Contains(t, out, string(e.ID))
+	require.Equal(t, []any{r.ID, r.DecidedBy, "rita", "Apelācija A-17", "Tiesa", key.Recipient().String(), r.Asked.From, lieciba.ExportCollected},
+		[]any{e.RequestID, e.ApprovedBy, e.RequestedBy, e.Purpose, e.RecipientName, e.Recipient, e.From, e.State})
+	stored, err := cat.Request(t.Context(), r.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{lieciba.RequestUsed, "export:" + string(e.ID)}, []any{stored.State, stored.UsedFor})
+	alarms, err := cat.ListAlarms(t.Context(), storage.AlarmFilter{Limit: 1})
+	require.NoError(t, err)
+	require.Empty(t, alarms)
+	checked, err := fsck.CheckLog(t.Context(), cat, fsck.Options{})
+	require.NoError(t, err)
+	require.Empty(t, checked.Violations)
+}
+
 // TestExportCommandTellsThatItWaits: a package whose witness does not answer
 // stands still for a while, and says why.
 func TestExportCommandTellsThatItWaits(t *testing.T) {
@@ -212,7 +307,7 @@ func TestExportCommandTellsThatItWaits(t *testing.T) {
 	require.NoError(t, err)
 	_, err = fmt.Fprintf(f, "evidence: {witnesses: [%q]}\nexport: {witness_wait: 1s}\n", witness.VerifierKey())
 	require.NoError(t, errors.Join(err, f.Close()))
-	code, _, errs := shell(t, "export", "EX-7", "-c", conf, "--out", filepath.Join(t.TempDir(), "p.zip"), "--purpose", "a", "--recipient-name", "b")
+	code, _, errs := shell(t, "export", "EX-7", "-c", conf, "--out", filepath.Join(t.TempDir(), "p.zip"), "--break-glass", "--reason", "c", "--purpose", "a", "--recipient-name", "b")
 	require.Equal(t, 0, code, errs)
 	require.Equal(t, 1, strings.Count(errs, "waiting for cosignatures of witnesses (1 missing), for 1s at most\n"), errs)
 }

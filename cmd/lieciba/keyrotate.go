@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"lieciba"
 	"lieciba/cmd/lieciba/server"
 	"lieciba/storage"
-	"lieciba/storage/alarm"
 	"lieciba/storage/evidence"
 	"lieciba/storage/sequencer"
 )
@@ -59,9 +56,9 @@ func (c keyRotateCmd) Run(env environment) error {
 		}
 		reason, allow := c.Reason, brokenGlass(cat, c.Reason)
 		if !c.BreakGlass {
-			r, err := approvedRotation(env.ctx, cat, lieciba.RequestID(c.Request))
+			r, err := server.ApprovedRequest(env.ctx, cat, lieciba.RequestKeyRotation, lieciba.RequestID(c.Request))
 			if err != nil {
-				return errors.Join(err, refusedRotation(env.ctx, cat, lieciba.RequestID(c.Request), err))
+				return err
 			}
 			reason, allow = r.Reason, spendRotation(cat, r)
 		}
@@ -74,79 +71,17 @@ func (c keyRotateCmd) Run(env environment) error {
 	})
 }
 
-// approvedRotation finds a request that this command may spend now. It is asked
-// before a key is made; spendRotation asks again where it counts.
-func approvedRotation(ctx context.Context, cat storage.Catalog, id lieciba.RequestID) (lieciba.Request, error) {
-	r, err := cat.Request(ctx, id)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
-		return r, lieciba.Errorf(lieciba.CodeNotFound, "there is no request %s", id)
-	}
-	if err != nil {
-		return r, err
-	}
-	if _, err = useRotation(r, "", time.Now()); err != nil {
-		return r, err
-	}
-	return r, storage.StillApproved(ctx, cat, r)
-}
-
-// useRotation spends r in the name of who asked: the shell is their hand, and
-// what it can do was approved.
-func useRotation(r lieciba.Request, made string, now time.Time) (lieciba.Request, error) {
-	if r.Kind != lieciba.RequestKeyRotation {
-		return r, lieciba.Errorf(lieciba.CodeConflict, "request %s asks for something else, %s", r.ID, r.Kind)
-	}
-	return r.Use(lieciba.Principal{ID: r.AskedByID, Name: r.AskedBy}, made, now)
-}
-
 // spendRotation uses the request in the transaction of the rotation.
 func spendRotation(cat storage.Catalog, r lieciba.Request) func(context.Context, *evidence.Key) error {
 	return func(ctx context.Context, next *evidence.Key) error {
-		now, made := time.Now(), "key:"+next.Fingerprint()
-		stored, err := cat.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
-			used, err := useRotation(r, made, now)
-			return &used, err
-		})
-		if err != nil {
-			return err
-		}
-		if err := storage.StillApproved(ctx, cat, stored); err != nil {
-			return err
-		}
-		e := shellEntry(lieciba.AuditUseRequest, now)
-		e.Who, e.WhoID, e.Object = stored.AskedBy, stored.AskedByID, "request:"+string(stored.ID)
-		e.Detail = "used at the machine's shell for " + made + ", approved by " + stored.DecidedBy
-		return cat.AppendAudit(ctx, e)
-	}
-}
-
-// refusedRotation audits that somebody at the shell tried a request that is not good.
-func refusedRotation(ctx context.Context, cat storage.Catalog, id lieciba.RequestID, why error) error {
-	switch lieciba.CodeOf(why) {
-	case lieciba.CodeConflict, lieciba.CodeNotFound, lieciba.CodeCorrupt:
-	default:
-		return nil
-	}
-	e := shellEntry(lieciba.AuditUseRequest, time.Now())
-	e.Object, e.Outcome, e.Detail = "request:"+string(id), string(lieciba.CodeOf(why)), why.Error()
-	return cat.AppendAudit(ctx, e)
-}
-
-// brokenGlass audits a rotation that nobody approved as what it is, and raises
-// an alarm, in the transaction of the rotation.
-func brokenGlass(cat storage.Catalog, reason string) func(context.Context, *evidence.Key) error {
-	return func(ctx context.Context, next *evidence.Key) error {
-		e := shellEntry(lieciba.AuditBreakGlass, time.Now())
-		e.Object, e.Detail = "key:"+next.Fingerprint(), "the log's key was changed at the machine's shell without a second person: "+reason
-		if err := cat.AppendAudit(ctx, e); err != nil {
-			return err
-		}
-		_, err := alarm.Raiser{Catalog: cat}.RaiseAlarm(ctx, lieciba.Alarm{ID: lieciba.NewID[lieciba.AlarmID](e.At), Kind: lieciba.AlarmBreakGlass,
-			Key: e.Object, Who: e.Who, WhoID: e.WhoID, At: e.At, Count: 1, Detail: e.Detail})
+		_, err := server.SpendRequest(ctx, cat, lieciba.RequestKeyRotation, r.ID, "key:"+next.Fingerprint())
 		return err
 	}
 }
 
-func shellEntry(act string, now time.Time) lieciba.AuditEntry {
-	return lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: lieciba.Micro(now), Who: "shell", WhoID: "shell", Act: act, Outcome: "ok"}
+// brokenGlass audits a rotation that nobody approved as what it is.
+func brokenGlass(cat storage.Catalog, reason string) func(context.Context, *evidence.Key) error {
+	return func(ctx context.Context, next *evidence.Key) error {
+		return server.BreakGlass(ctx, cat, "key:"+next.Fingerprint(), "the log's key was changed", reason)
+	}
 }

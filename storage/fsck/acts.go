@@ -17,7 +17,7 @@ type acts map[lieciba.Act]map[string]int // by act and ID of the object
 // live or archived pictures leaves no row but its entry: its leaf is its proof.
 var rowActs = map[lieciba.Act]bool{lieciba.ActSealRecording: true, lieciba.ActExport: true, lieciba.ActDeleteRecording: true,
 	lieciba.ActPlaceHold: true, lieciba.ActReleaseHold: true, lieciba.ActApprovePolicy: true, lieciba.ActPushEvent: true,
-	lieciba.ActManageUsers: true, actApprove: true, actUse: true}
+	lieciba.ActManageUsers: true, lieciba.AuditBreakGlass: true, actApprove: true, actUse: true}
 
 func (a acts) note(e lieciba.AuditEntry) {
 	act := lieciba.Act(e.Act)

@@ -74,3 +74,21 @@ func TestClientsComeOfTwoPeople(t *testing.T) {
 		says("client token "+string(past.ID), "of m was made, and no audit entry says so", fsck.RuleAudit)
 	})
 }
+
+// A package without a request is in order only where the log says that one person
+// took it out alone.
+func TestPackageOfOnePersonIsSaidToBeOne(t *testing.T) {
+	onStores(t, func(s *site) {
+		k := approve(s)
+		e := lieciba.Export{ID: id[lieciba.ExportID](), SessionID: s.session.ID, Purpose: "appeal", RecipientName: "court", RequestedBy: "shell",
+			RequestedByID: "shell", RequestedAt: at(400), NodeID: s.node, State: lieciba.ExportRequested}
+		k.act(lieciba.ActExport, "export:"+string(e.ID), func(ctx context.Context) error { return s.catalog.PutExport(ctx, e) })
+		s.sequence(1000)
+		list := k.checkLog().Violations
+		require.True(t, named(list, edit{object: "export " + string(e.ID), words: "without a request that another person approved", rule: fsck.RuleRequest}), spelled(list))
+		k.act(lieciba.AuditBreakGlass, "export:"+string(e.ID), func(context.Context) error { return nil })
+		s.sequence(1000)
+		list = k.checkLog().Violations
+		require.Empty(t, list, spelled(list))
+	})
+}

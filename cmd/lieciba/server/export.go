@@ -18,17 +18,23 @@ import (
 	"lieciba/storage/sequencer"
 )
 
-// ExportRequest is what an operator asks for at the machine itself.
+// ExportRequest is what an operator asks for at the machine itself: what a Request
+// says, or, without one, what the other fields do, for a Reason.
 type ExportRequest struct {
+	Out     string            // path of the package; the folder Out.building stands beside it meanwhile
+	Request lieciba.RequestID // an approved one, which is spent
+	Reason  string            // why nobody approved it: an alarm is raised
+
 	Session       string // ID or external ID
-	Out           string // path of the package; the folder Out.building stands beside it meanwhile
 	Purpose       string
 	RecipientName string
-	Recipient     string    // age public key; empty: not encrypted
-	From, To      time.Time // of the clip; zero: none
-	Version       string
-	Log           *slog.Logger
-	Waiting       func(missing int, atMost time.Duration) // told when the package begins to wait for cosignatures; nil: nobody
+	Recipient     string             // age public key; empty: not encrypted
+	From, To      time.Time          // of the clip; zero: none
+	CameraIDs     []lieciba.CameraID // nil: all of the session
+
+	Version string
+	Log     *slog.Logger
+	Waiting func(missing int, atMost time.Duration) // told when the package begins to wait for cosignatures; nil: nobody
 }
 
 // Exported is what was built.
@@ -44,14 +50,22 @@ const BuildingSuffix = ".building"
 // server that has them, and goes on with one that was cut off when it is called
 // again for the same path. The request and its audit entry are one transaction.
 func Export(ctx context.Context, c config.Config, r ExportRequest, tell export.Progress) (out Exported, err error) {
-	if err := r.check(); err != nil {
+	if err := folderThere(filepath.Dir(r.Out)); err != nil {
 		return out, err
+	}
+	if r.Request == "" { // else it was checked when it was asked
+		if err := r.check(); err != nil {
+			return out, err
+		}
 	}
 	cat, err := OpenCatalog(ctx, c)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, cat.Close()) }()
+	if r, err = r.asApproved(ctx, cat); err != nil {
+		return out, err
+	}
 	session, err := findSession(ctx, cat, r.Session)
 	if err != nil {
 		return out, err
@@ -76,11 +90,29 @@ func (r ExportRequest) check() error {
 	if r.From.IsZero() != r.To.IsZero() || !r.From.IsZero() && !r.To.After(r.From) {
 		return lieciba.Invalid("to", "a clip needs --from and a later --to")
 	}
-	if err := folderThere(filepath.Dir(r.Out)); err != nil || r.Recipient == "" {
+	if err := lieciba.CheckSentence("reason", r.Reason); err != nil || r.Recipient == "" {
 		return err
 	}
 	_, err := export.ParseRecipient("recipient", r.Recipient)
 	return err
+}
+
+// asApproved fills in what the request asks for. One that is spent passes only
+// where the package that it was spent for is gone on with.
+func (r ExportRequest) asApproved(ctx context.Context, cat storage.Catalog) (ExportRequest, error) {
+	if r.Request == "" {
+		return r, nil
+	}
+	q, err := cat.Request(ctx, r.Request)
+	if _, begun := os.Stat(noteOf(r.Out)); begun != nil || err != nil || q.State != lieciba.RequestUsed {
+		q, err = ApprovedRequest(ctx, cat, lieciba.RequestExport, r.Request)
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Session, r.CameraIDs, r.From, r.To = string(q.Asked.SessionID), q.Asked.CameraIDs, q.Asked.From, q.Asked.To
+	r.Purpose, r.RecipientName, r.Recipient = q.Reason, q.Asked.RecipientName, q.Asked.Recipient
+	return r, nil
 }
 
 // folderThere refuses a package in a folder that is not there: nothing is made
@@ -117,7 +149,10 @@ type exporting struct {
 	dir string
 }
 
-func (x exporting) note() string { return filepath.Join(x.dir, "export.id") }
+func (x exporting) note() string { return noteOf(x.r.Out) }
+
+// noteOf is the file that says which export is being built for a path.
+func noteOf(out string) string { return filepath.Join(out+BuildingSuffix, "export.id") }
 
 // request stores the export with its audit entry, or finds the one that is
 // being built for this path.
@@ -135,15 +170,41 @@ func (x exporting) request(ctx context.Context, s lieciba.ExamSession) (lieciba.
 	if err := durable.MkdirAll(x.dir, 0o700); err != nil {
 		return lieciba.Export{}, err
 	}
-	now := lieciba.Micro(time.Now())
-	e := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](now), SessionID: s.ID, From: lieciba.Micro(x.r.From), To: lieciba.Micro(x.r.To),
-		Purpose: x.r.Purpose, RecipientName: x.r.RecipientName, Recipient: x.r.Recipient, RequestedBy: "shell", RequestedByID: "shell", RequestedAt: now,
-		NodeID: lieciba.NewID[lieciba.NodeID](now), State: lieciba.ExportRequested} // a node of its own: no server builds it too
+	e := x.wanted(s)
 	if err := durable.WriteFile(x.note(), []byte(e.ID), 0o600); err != nil {
 		return e, err
 	}
-	entry := x.entry(e, now, "an evidence package was asked for at the machine itself")
-	return e, x.cat.Act(ctx, &entry, func(ctx context.Context) error { return x.cat.PutExport(ctx, e) })
+	entry := x.entry(e, e.RequestedAt, "an evidence package was asked for at the machine itself")
+	err = x.cat.Act(ctx, &entry, func(ctx context.Context) (err error) {
+		if e, err = x.allow(ctx, e); err != nil {
+			return err
+		}
+		return x.cat.PutExport(ctx, e)
+	})
+	return e, err
+}
+
+// wanted is the export as it is asked for now.
+func (x exporting) wanted(s lieciba.ExamSession) lieciba.Export {
+	now := lieciba.Micro(time.Now())
+	return lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](now), SessionID: s.ID, CameraIDs: x.r.CameraIDs, From: lieciba.Micro(x.r.From), To: lieciba.Micro(x.r.To),
+		Purpose: x.r.Purpose, RecipientName: x.r.RecipientName, Recipient: x.r.Recipient, RequestedBy: "shell", RequestedByID: "shell", RequestedAt: now,
+		NodeID: lieciba.NewID[lieciba.NodeID](now), State: lieciba.ExportRequested} // a node of its own: no server builds it too
+}
+
+// allow spends the request, or breaks the glass, in the transaction of the export.
+func (x exporting) allow(ctx context.Context, e lieciba.Export) (lieciba.Export, error) {
+	object := "export:" + string(e.ID)
+	if x.r.Request == "" {
+		how := "in clear"
+		if e.Recipient != "" {
+			how = "encrypted"
+		}
+		return e, BreakGlass(ctx, x.cat, object, "an evidence package was taken out, "+how+", for "+e.RecipientName, x.r.Reason)
+	}
+	q, err := SpendRequest(ctx, x.cat, lieciba.RequestExport, x.r.Request, object)
+	e.RequestID, e.ApprovedBy, e.RequestedBy, e.RequestedByID = q.ID, q.DecidedBy, q.AskedBy, q.AskedByID
+	return e, err
 }
 
 func (x exporting) resume(ctx context.Context, s lieciba.ExamSession, id string) (lieciba.Export, error) {
@@ -154,7 +215,7 @@ func (x exporting) resume(ctx context.Context, s lieciba.ExamSession, id string)
 		}
 		return x.request(ctx, s)
 	}
-	if err == nil && (e.SessionID != s.ID || e.Purpose != x.r.Purpose || e.RecipientName != x.r.RecipientName || e.Recipient != x.r.Recipient ||
+	if err == nil && (e.SessionID != s.ID || e.RequestID != x.r.Request || e.Purpose != x.r.Purpose || e.RecipientName != x.r.RecipientName || e.Recipient != x.r.Recipient ||
 		!e.From.Equal(lieciba.Micro(x.r.From)) || !e.To.Equal(lieciba.Micro(x.r.To))) {
 		err = lieciba.Errorf(lieciba.CodeConflict, "%s holds another package that was begun: ask for the same again, or name another file", x.dir)
 	}
