@@ -18,11 +18,13 @@ const (
 	AlarmCopied AlarmKind = "copied_credential"
 	// AlarmAccountReset: another person set an account's password or opened it again.
 	AlarmAccountReset AlarmKind = "account_reset"
+	// AlarmVoidLink: a session that was started by hand bore an ID that is not its own.
+	AlarmVoidLink AlarmKind = "void_link"
 )
 
 // AlarmKinds lists every kind.
 func AlarmKinds() []AlarmKind {
-	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmManyWrong, AlarmCopied, AlarmAccountReset}
+	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmManyWrong, AlarmCopied, AlarmAccountReset, AlarmVoidLink}
 }
 
 // Alarm is raised once per Kind and Key.

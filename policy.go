@@ -53,6 +53,7 @@ const (
 	ActCheckReadiness Act = "check_readiness" // run, override, sign off
 	ActConfirmCancel  Act = "confirm_cancel"  // of a running session
 	ActLinkSession    Act = "link_session"    // an ad-hoc session to its real ID
+	ActVoidLink       Act = "void_link"       // that was a mistake
 	ActReadNotices    Act = "read_notices"    // replay of what webhooks sent
 	ActManageWebhooks Act = "manage_webhooks"
 	ActReadAlarms     Act = "read_alarms"
@@ -67,7 +68,7 @@ func Acts() []Act {
 		ActPlaceHold, ActApproveRequest, ActRefuseRequest, ActCheckEvidence, ActApprovePolicy, ActReleaseHold, ActDeleteRecording, ActSealRecording,
 		ActAskGrant, ActAskRelease, ActAskDeletion, ActAskPolicy, ActAskKeyRotation, ActAskRoles, ActAskClientToken,
 		ActViewRequests, ActRevokeGrant, ActManageAppeals, ActViewAppeals, ActMarkIncident, ActReviewIncident,
-		ActRunPart, ActCheckReadiness, ActConfirmCancel, ActLinkSession, ActReadNotices, ActManageWebhooks,
+		ActRunPart, ActCheckReadiness, ActConfirmCancel, ActLinkSession, ActVoidLink, ActReadNotices, ActManageWebhooks,
 		ActReadAlarms, ActManageSignIns}
 }
 
@@ -108,6 +109,7 @@ var everywhere = map[Act][]Role{
 	ActViewAppeals:    {RoleReviewer, RoleApprover, RoleSecurity},
 	ActReviewIncident: {RoleReviewer},
 	ActLinkSession:    {RoleAdmin},
+	ActVoidLink:       {RoleAdmin},
 	ActReadNotices:    {RoleCitizenship, RoleAdmin},
 	ActManageWebhooks: {RoleAdmin},
 	ActReadAlarms:     {RoleSecurity},

@@ -57,6 +57,7 @@ run_part             own        -        -        -        -     -           -  
 check_readiness      own        -        -        -        -     -           -          -
 confirm_cancel       own        -        -        -        -     -           -          -
 link_session         own        -        -        -        all   -           -          -
+void_link            -          -        -        -        all   -           -          -
 read_notices         -          -        -        -        all   all         -          -
 manage_webhooks      -          -        -        -        all   -           -          -
 read_alarms          -          -        -        all      -     -           -          -

@@ -101,6 +101,19 @@ func ApplySessionDocument(current *ExamSession, key SessionKey, doc SessionDocum
 	return next, change, err
 }
 
+// StandsFor reports whether a session that was started by hand can be the one that
+// its source plans: in the same room on the same day in Riga, and filming whatever
+// of the plan is still to come. Anything else must be recorded on its own.
+func (s ExamSession) StandsFor(planned ExamSession, m Margins, now time.Time) bool {
+	y1, m1, d1 := s.StartsAt.In(Riga).Date()
+	y2, m2, d2 := planned.StartsAt.In(Riga).Date()
+	if s.RoomID != planned.RoomID || y1 != y2 || m1 != m2 || d1 != d2 {
+		return false
+	}
+	ahead := planned.Planned().Clip(Interval{now, planned.EndsAt})
+	return ahead.Empty() || ahead.Clip(RecordingWindow(s, m)) == ahead
+}
+
 // asFilmed is next of a session that was started by hand and is linked to the key
 // of the document: what has been filmed, or is being filmed, stays as it is, and a
 // running session ends at the later of both ends. kept tells that the document

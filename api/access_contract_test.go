@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lieciba"
+	"lieciba/storage"
 	"lieciba/storage/webhook"
 )
 
@@ -17,6 +18,7 @@ var contractAccess = accessTable{
 		"POST /v1/exam-sessions/:id/cancellation":   "own - - - - - - -",
 		"DELETE /v1/exam-sessions/:id/cancellation": "own - - - - - - -",
 		"PUT /v1/exam-sessions/:id/link":            "own - - - all - - -",
+		"DELETE /v1/exam-sessions/:id/link":         "- - - - all - - -",
 
 		"GET /docs":                        "yes yes yes yes yes yes yes yes",
 		"GET /v1/notices":                  "- - - - yes yes - -",
@@ -31,6 +33,10 @@ var contractAccess = accessTable{
 		switch {
 		case strings.HasSuffix(name, "/cancellation"):
 			return string(k.w.cancelAsked(p).ID), true
+		case name == "DELETE /v1/exam-sessions/:id/link":
+			x := k.w.session(lieciba.SourceAdHoc, "adhoc-"+lieciba.NewID[string](start), p.room, start)
+			k.w.linked(x, "real-"+lieciba.NewID[string](start))
+			return string(x.ID), true
 		case strings.HasSuffix(name, "/link"):
 			return string(k.w.session(lieciba.SourceAdHoc, "adhoc-"+lieciba.NewID[string](start), p.room, start).ID), true
 		case strings.Contains(name, "/webhooks/:id"):
@@ -68,6 +74,13 @@ func (w *world) cancelAsked(p place) lieciba.ExamSession {
 		}, nil))
 	x.CancelAsked = true
 	return x
+}
+
+// linked links a session that was started by hand to an ID of the citizenship system.
+func (w *world) linked(x lieciba.ExamSession, external string) storage.SessionLink {
+	l := storage.SessionLink{Key: lieciba.SessionKey{Source: "token-citizenship", ExternalID: external}, SessionID: x.ID, By: "anna", At: start}
+	require.NoError(w.t, w.catalog.LinkSession(w.t.Context(), l))
+	return l
 }
 
 // hook stores a webhook.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"lieciba"
 	"lieciba/storage"
@@ -39,8 +40,65 @@ func (s *Server) linkSession(c *call, x lieciba.ExamSession) error {
 	return s.getSession(c, x)
 }
 
+// voidLink takes a link back that was a mistake, until its source has told of the
+// session under the linked ID.
+func (s *Server) voidLink(c *call, x lieciba.ExamSession) error {
+	e := c.entry(string(lieciba.ActVoidLink), sessionTarget(x))
+	if err := c.record(&e, func(ctx context.Context) error {
+		l, err := s.cfg.Catalog.LinkOf(ctx, x.ID)
+		if err != nil {
+			return asNotFound(err, "link")
+		}
+		events, err := s.cfg.Catalog.SessionEvents(ctx, x.ID)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(events, func(ev lieciba.SessionEvent) bool { return ev.Source == l.Key.Source && !ev.ReceivedAt.Before(l.At) }) {
+			return lieciba.Errorf(lieciba.CodeConflict, "%s has told of this session as %s since: the link stands", l.Key.Source, l.Key.ExternalID)
+		}
+		e.Detail = "is not " + l.Key.ExternalID + " of " + l.Key.Source
+		return s.endLink(ctx, c, x, l, c.who.Name+" took the link back")
+	}); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+// endLink makes a link void and tells security why, inside of an act.
+func (s *Server) endLink(ctx context.Context, c *call, x lieciba.ExamSession, l storage.SessionLink, why string) error {
+	at := lieciba.Micro(c.now)
+	if err := s.cfg.Catalog.VoidLink(ctx, storage.SessionLink{Key: l.Key, SessionID: x.ID, By: c.who.Name, ByID: c.who.ID, At: at}); err != nil {
+		return err
+	}
+	return s.raise(ctx, lieciba.Alarm{ID: lieciba.NewID[lieciba.AlarmID](at), Kind: lieciba.AlarmVoidLink, Who: l.By, WhoID: l.ByID,
+		Key: "link:" + string(x.ID) + ":" + l.Key.Source + "/" + l.Key.ExternalID + ":" + at.Format(time.RFC3339Nano), SessionID: x.ID, At: at, Count: 1,
+		Detail: l.By + " had linked the session " + x.ExternalID + " to " + l.Key.ExternalID + " of " + l.Key.Source + ": " + why})
+}
+
+// voidWrongLink ends the link of a document's ID when the session that bears it
+// cannot be the one that the document plans: else whoever links the ID of an exam
+// to come would keep it from being recorded. It returns what it did in words.
+func (s *Server) voidWrongLink(ctx context.Context, c *call, p sessionPush) (string, error) {
+	x, err := s.cfg.Catalog.SessionByKey(ctx, p.key)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && x.SessionKey == p.key {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	planned, _, err := lieciba.ApplySessionDocument(nil, p.key, p.doc, p.room, c.now)
+	if err != nil || x.StandsFor(planned, s.cfg.Margins, c.now) {
+		return "", nil // what is wrong with it is said of it as a document
+	}
+	l, err := s.cfg.Catalog.LinkOf(ctx, x.ID)
+	if err != nil {
+		return "", err
+	}
+	return "; the link of this ID to " + x.ExternalID + " is void", s.endLink(ctx, c, x, l, "its source plans another room or time")
+}
+
 // checkSource refuses a name that no client pushes sessions under: a link to it
-// would lead nowhere, and could not be taken back.
+// would lead nowhere.
 func (s *Server) checkSource(ctx context.Context, name string) error {
 	list, err := s.cfg.Catalog.ListClientTokens(ctx)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"lieciba"
 )
 
 // The model of exam sessions: what the contract with the citizenship system says
@@ -73,7 +75,10 @@ func (x *modelSession) begun(now time.Time) bool {
 // push is a document of the source.
 func (m *model) push(ext string, d modelDoc) outcome {
 	if m.links[ext] != "" && d.bad != "candidate" && d.bad != "room" { // those are seen before anything is looked up
-		return outcome{409, "external_id"}
+		if d.bad != "" || m.standsFor(m.sessions[m.links[ext]].doc, d) {
+			return outcome{409, "external_id"}
+		}
+		delete(m.links, ext) // a session of its own
 	}
 	x := m.sessions[ext]
 	switch {
@@ -92,6 +97,19 @@ func (m *model) push(ext string, d modelDoc) outcome {
 		return outcome{409, "source_version"}
 	}
 	return m.change(x, d)
+}
+
+// standsFor tells whether a session that was started by hand can be the planned one:
+// the same room and day, and all that is still to come is filmed by it.
+func (m *model) standsFor(byHand, plan modelDoc) bool {
+	const day = "2006-01-02"
+	from := plan.from
+	if from.Before(m.now) {
+		from = m.now
+	}
+	filmed := !from.Before(byHand.from.Add(-modelBefore)) && !plan.to.After(byHand.to.Add(modelAfter))
+	return byHand.room == plan.room && byHand.from.In(lieciba.Riga).Format(day) == plan.from.In(lieciba.Riga).Format(day) &&
+		(!plan.to.After(m.now) || filmed)
 }
 
 // change is a document of a newer version.

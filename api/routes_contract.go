@@ -9,6 +9,7 @@ func (s *Server) contractRoutes() []route {
 		{post, "/v1/exam-sessions/:id/cancellation", at(lieciba.ActConfirmCancel, s.sessionByID, s.confirmCancel)},
 		{del, "/v1/exam-sessions/:id/cancellation", at(lieciba.ActConfirmCancel, s.sessionByID, s.refuseCancel)},
 		{put, "/v1/exam-sessions/:id/link", at(lieciba.ActLinkSession, s.sessionByID, s.linkSession)},
+		{del, "/v1/exam-sessions/:id/link", at(lieciba.ActVoidLink, s.sessionByID, s.voidLink)},
 
 		{get, "/docs", signedIn(s.docs)},
 		{get, "/v1/notices", somewhere(lieciba.ActReadNotices, s.listNotices)},

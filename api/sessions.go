@@ -187,12 +187,12 @@ func (s *Server) pushedRoom(ctx context.Context, p sessionPush) (lieciba.Room, e
 }
 
 func (s *Server) pushSession(c *call, p sessionPush) error {
-	return s.applyDocument(c, lieciba.ActPushSession, p, func(context.Context) error { return nil })
+	return s.applyDocument(c, lieciba.ActPushSession, p, func(ctx context.Context) (string, error) { return s.voidWrongLink(ctx, c, p) })
 }
 
 // applyDocument stores what a document makes of a session, with its audit entry
-// in the same transaction, which begins with first.
-func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush, first func(ctx context.Context) error) error {
+// in the same transaction, which begins with first; what first says ends the entry.
+func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush, first func(ctx context.Context) (said string, err error)) error {
 	var stored lieciba.ExamSession
 	var change lieciba.SessionChange
 	entry := c.entry(string(act), target{what: "exam_session", id: p.key.ExternalID})
@@ -211,10 +211,13 @@ func (s *Server) applyDocument(c *call, act lieciba.Act, p sessionPush, first fu
 		return &next, nil
 	}
 	if err := c.record(&entry, func(ctx context.Context) error {
-		if err := first(ctx); err != nil {
+		said, err := first(ctx)
+		if err != nil {
 			return err
 		}
-		return s.cfg.Catalog.ChangeSession(ctx, p.key, decide, nil)
+		err = s.cfg.Catalog.ChangeSession(ctx, p.key, decide, nil)
+		entry.Detail += said
+		return err
 	}); err != nil {
 		return err
 	}
@@ -299,7 +302,7 @@ func (s *Server) adHocRequest(c *call) (sessionPush, target, error) {
 // startSession starts a session by hand, unless the room has one now: a second
 // press of the button must not make a second one, on whichever node it arrives.
 func (s *Server) startSession(c *call, p sessionPush) error {
-	return s.applyDocument(c, lieciba.ActStartSession, p, func(ctx context.Context) error { return s.roomIsFree(ctx, c, p) })
+	return s.applyDocument(c, lieciba.ActStartSession, p, func(ctx context.Context) (string, error) { return "", s.roomIsFree(ctx, c, p) })
 }
 
 // roomIsFree holds the room's row until the act ends, so that who starts a

@@ -69,6 +69,7 @@ export const codes: { [K in keyof typeof lv]: Record<keyof (typeof lv)[K], strin
     check_readiness: "readiness checked",
     confirm_cancel: "cancellation decided",
     link_session: "session linked",
+    void_link: "link of a session made void",
     see_alarm: "alarm seen",
     raise_alarm: "alarm raised",
     rotate_secret_key: "master key changed",
@@ -260,6 +261,7 @@ export const codes: { [K in keyof typeof lv]: Record<keyof (typeof lv)[K], strin
     wrong_passwords: "wrong passwords",
     copied_credential: "cookie or passkey in two hands",
     account_reset: "account reset",
+    void_link: "wrong link of a session",
   },
   check: {
     picture: "picture",

@@ -67,6 +67,7 @@ export const codes = {
     check_readiness: "gatavības pārbaude",
     confirm_cancel: "lēmums par sesijas atcelšanu",
     link_session: "sesijas piesaiste",
+    void_link: "sesijas piesaistes atcelšana",
     see_alarm: "trauksmes apskate",
     raise_alarm: "trauksme",
     rotate_secret_key: "galvenās atslēgas maiņa",
@@ -258,6 +259,7 @@ export const codes = {
     wrong_passwords: "nepareizas paroles",
     copied_credential: "sīkdatne vai piekļuves atslēga divās rokās",
     account_reset: "konts pārņemts no jauna",
+    void_link: "nepareiza sesijas piesaiste",
   },
   check: {
     picture: "attēls",
