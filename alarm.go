@@ -12,7 +12,7 @@ const (
 	AlarmVolume      AlarmKind = "volume" // far more than one's own baseline
 	AlarmRefusals    AlarmKind = "repeated_refusals"
 	AlarmUncollected AlarmKind = "export_not_collected"
-	AlarmBreakGlass  AlarmKind = "break_glass" // a local account signed in though a provider is set up, or the key was changed by one person
+	AlarmBreakGlass  AlarmKind = "break_glass" // a local account signed in though a provider is set up, or one person did at the shell what needs two
 	AlarmManyWrong   AlarmKind = "wrong_passwords"
 	// AlarmCopied: a cookie or a passkey is in two hands.
 	AlarmCopied AlarmKind = "copied_credential"

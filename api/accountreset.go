@@ -26,14 +26,25 @@ func TakeRights(ctx context.Context, cat storage.Catalog, u *lieciba.User, by st
 		parts = append(parts, counted(n, "site"))
 	}
 	u.Roles, u.SiteIDs = nil, nil
-	keys, err := takePasskeys(ctx, cat, u.ID)
+	keys, err := TakeKeys(ctx, cat, u.ID, by, now)
+	if keys != "" {
+		parts = append(parts, keys)
+	}
+	return strings.Join(parts, ", "), err
+}
+
+// TakeKeys is TakeRights without the roles and sites: what another person still
+// holds of the account, and what was granted to whoever it was.
+func TakeKeys(ctx context.Context, cat storage.Catalog, id lieciba.UserID, by string, now time.Time) (taken string, err error) {
+	var parts []string
+	keys, err := takePasskeys(ctx, cat, id)
 	if keys > 0 {
 		parts = append(parts, counted(keys, "passkey"))
 	}
 	if err != nil {
 		return "", err
 	}
-	grants, err := revokeGrantsOf(ctx, cat, string(u.ID), by, now)
+	grants, err := revokeGrantsOf(ctx, cat, string(id), by, now)
 	if grants > 0 {
 		parts = append(parts, counted(grants, "grant"))
 	}

@@ -132,7 +132,8 @@ type demoServer struct{ *server.Server }
 
 func (d demoServer) Client(ctx context.Context, name string, roles []lieciba.Role, sites []lieciba.SiteID) (*probe.Client, error) {
 	token, t := api.NewClientToken(name, roles, nonEmpty(sites), time.Now(), 24*time.Hour)
-	if err := d.Catalog().PutClientToken(ctx, t); err != nil {
+	if err := actShell(ctx, d.Catalog(), "client_token:"+string(t.ID), "token "+name+" added for the demonstration",
+		func(ctx context.Context, _ *lieciba.AuditEntry) error { return d.Catalog().PutClientToken(ctx, t) }); err != nil {
 		return nil, err
 	}
 	return &probe.Client{Base: d.URL(), Token: token, HTTP: d.HTTPClient()}, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -28,6 +27,7 @@ type tokenAddCmd struct {
 	Site        []string      `help:"Code of a site; may be repeated."`
 	For         time.Duration `default:"8760h" help:"How long it is valid."`
 	Certificate string        `type:"existingfile" help:"PEM file with the machine's client certificate, in place of a token."`
+	Token       bool          `help:"With --certificate: a token too; the machine needs both."`
 }
 
 func (c tokenAddCmd) Run(env environment) error {
@@ -36,7 +36,12 @@ func (c tokenAddCmd) Run(env environment) error {
 		if err != nil {
 			return err
 		}
-		if err := actShell(env.ctx, cat, "client_token:"+string(t.ID), "token "+t.Name+" added with "+fmt.Sprint(t.Roles), func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "client_token:"+string(t.ID), "token "+t.Name+" added with "+fmt.Sprint(t.Roles), func(ctx context.Context, e *lieciba.AuditEntry) error {
+			if needsTwo(t.Roles) {
+				if err := alone(ctx, cat, e); err != nil {
+					return err
+				}
+			}
 			return cat.PutClientToken(ctx, t)
 		}); err != nil {
 			return err
@@ -53,35 +58,21 @@ func (c tokenAddCmd) make(env environment, cat storage.Catalog) (token string, t
 	if err != nil {
 		return "", t, err
 	}
-	if err := lieciba.CheckPrincipalName("name", c.Name); err != nil {
-		return "", t, err
+	if c.For <= 0 {
+		return "", t, lieciba.Invalid("for", "must be longer than nothing, such as 8760h")
 	}
-	now := time.Now()
-	token, t = api.NewClientToken(c.Name, roles, sites, now, c.For)
-	if c.Scope != nil {
-		for _, a := range c.Scope {
-			t.Scopes = append(t.Scopes, lieciba.Act(a))
+	x := api.Client{Name: c.Name, Roles: roles, SiteIDs: sites, Lasts: c.For, Token: c.Token || c.Certificate == ""}
+	for _, a := range c.Scope {
+		x.Scopes = append(x.Scopes, lieciba.Act(a))
+	}
+	if c.Certificate != "" {
+		text, err := os.ReadFile(c.Certificate)
+		if err != nil {
+			return "", t, lieciba.Wrap(err, lieciba.CodeInvalid, "cannot read %s", c.Certificate)
 		}
-		if err := api.CheckScopes(t.Scopes, roles); err != nil {
-			return "", t, err
-		}
+		x.Certificate = string(text)
 	}
-	if c.Certificate == "" {
-		return token, t, nil
-	}
-	text, err := os.ReadFile(c.Certificate)
-	if err != nil {
-		return "", t, lieciba.Wrap(err, lieciba.CodeInvalid, "cannot read %s", c.Certificate)
-	}
-	spki, until, err := api.ReadCertificate(string(text), now)
-	if err != nil {
-		return "", t, err
-	}
-	t.Certificate, t.TokenHash = spki, [32]byte{}
-	if until.Before(t.ExpiresAt) {
-		t.ExpiresAt = lieciba.Micro(until)
-	}
-	return "", t, nil
+	return api.NewClient(x, time.Now())
 }
 
 type tokenListCmd struct{ configFlag }
@@ -138,10 +129,15 @@ type tokenRotateCmd struct {
 func (c tokenRotateCmd) Run(env environment) error {
 	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
 		var plain string
-		if err := actShell(env.ctx, cat, "client_token:"+c.ID, "token rotated", func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "client_token:"+c.ID, "token rotated", func(ctx context.Context, e *lieciba.AuditEntry) error {
 			old, err := tokenOf(ctx, cat, c.ID)
 			if err != nil {
 				return err
+			}
+			if e.Detail = "token " + old.Name + " rotated"; needsTwo(old.Roles) {
+				if err := alone(ctx, cat, e); err != nil {
+					return err
+				}
 			}
 			var next, replaced lieciba.ClientToken
 			if plain, next, replaced, err = api.FollowToken(old, time.Now(), c.Overlap); err != nil {
@@ -166,12 +162,13 @@ type tokenRevokeCmd struct {
 func (c tokenRevokeCmd) Run(env environment) error {
 	return withCatalog(env, c.configFlag, func(cat storage.Catalog) error {
 		var name string
-		if err := actShell(env.ctx, cat, "client_token:"+c.ID, "token revoked", func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "client_token:"+c.ID, "token revoked", func(ctx context.Context, e *lieciba.AuditEntry) error {
 			t, err := tokenOf(ctx, cat, c.ID)
 			if err != nil {
 				return err
 			}
 			name = t.Name
+			e.Detail = "token " + name + " revoked"
 			if t.RevokedAt.IsZero() {
 				t.RevokedAt = lieciba.Micro(time.Now())
 			}
@@ -184,13 +181,9 @@ func (c tokenRevokeCmd) Run(env environment) error {
 }
 
 func tokenOf(ctx context.Context, cat storage.Catalog, id string) (lieciba.ClientToken, error) {
-	all, err := cat.ListClientTokens(ctx)
-	if err != nil {
-		return lieciba.ClientToken{}, err
+	t, err := cat.ClientTokenByID(ctx, lieciba.TokenID(id))
+	if code := lieciba.CodeOf(err); code == lieciba.CodeNotFound || code == lieciba.CodeInvalid {
+		err = lieciba.Invalid("id", "no token has this ID: see `lieciba token list`")
 	}
-	i := slices.IndexFunc(all, func(t lieciba.ClientToken) bool { return string(t.ID) == id })
-	if i < 0 {
-		return lieciba.ClientToken{}, lieciba.Invalid("id", "no token has this ID: see `lieciba token list`")
-	}
-	return all[i], nil
+	return t, err
 }

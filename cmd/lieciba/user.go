@@ -64,7 +64,12 @@ func (c userAddCmd) Run(env environment) error {
 		now := lieciba.Micro(time.Now())
 		u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: login, Name: c.Name,
 			PasswordHash: hash, MustChange: !c.Keep || made != "", Roles: roles, SiteIDs: sites, CreatedAt: now}
-		if err := actShell(env.ctx, cat, "user:"+string(u.ID), "user "+login+" added with "+fmt.Sprint(roles), func(ctx context.Context) error { return cat.PutUser(ctx, u) }); err != nil {
+		if err := actShell(env.ctx, cat, "user:"+string(u.ID), "user "+login+" added with "+fmt.Sprint(roles), func(ctx context.Context, e *lieciba.AuditEntry) error {
+			if err := alone(ctx, cat, e); err != nil { // before it is there itself
+				return err
+			}
+			return cat.PutUser(ctx, u)
+		}); err != nil {
 			return err
 		}
 		return tell(env, "added "+login, made)
@@ -82,6 +87,11 @@ func (c userPasswordCmd) Run(env environment) error {
 		hash, made, err := readPassword(env)
 		return func(u *lieciba.User) { u.PasswordHash, u.MustChange = hash, !c.Keep || made != "" }, made, err
 	})
+}
+
+// Help is shown below the flags.
+func (userPasswordCmd) Help() string {
+	return "The account keeps its roles, which is the way back in when no administrator can sign in; its passkeys and grants end. It raises an alarm."
 }
 
 type userDisableCmd struct {
@@ -112,7 +122,7 @@ func changeUser(env environment, f configFlag, login, done string, prepare func(
 		if err != nil {
 			return err
 		}
-		if err := actShell(env.ctx, cat, "user:"+string(known.ID), done, func(ctx context.Context) error {
+		if err := actShell(env.ctx, cat, "user:"+string(known.ID), done, func(ctx context.Context, e *lieciba.AuditEntry) error {
 			u, err := cat.User(ctx, known.ID) // again: it may have been closed while the password was typed
 			if err != nil {
 				return err
@@ -120,6 +130,11 @@ func changeUser(env environment, f configFlag, login, done string, prepare func(
 			change(&u)
 			if err := cat.PutUser(ctx, u); err != nil {
 				return err
+			}
+			if done == passwordSet {
+				if err := accountReset(ctx, cat, e, u); err != nil {
+					return err
+				}
 			}
 			return cat.DeleteSignIns(ctx, u.ID, time.Now())
 		}); err != nil {
@@ -214,12 +229,4 @@ func tell(env environment, what, made string) error {
 	}
 	_, err := fmt.Fprintln(env.stdout, what)
 	return err
-}
-
-// actShell changes accounts or clients' tokens as an operator asked for at the
-// machine itself and records it, in one transaction. detail says what was done.
-func actShell(ctx context.Context, cat storage.Catalog, object, detail string, do func(ctx context.Context) error) error {
-	now := lieciba.Micro(time.Now())
-	return cat.Act(ctx, &lieciba.AuditEntry{ID: lieciba.NewID[lieciba.AuditID](now), At: now,
-		Who: "shell", WhoID: "shell", Act: string(lieciba.ActManageUsers), Object: object, Outcome: "ok", Detail: detail}, do)
 }

@@ -40,7 +40,7 @@ func RotateSecretKey(ctx context.Context, cat storage.Catalog, c config.Config, 
 		return r, err
 	}
 	r.Key = box.Keys()[0]
-	if err := note(ctx, cat, who, fmt.Sprintf("the master key %s seals from now on", r.Key)); err != nil {
+	if err := noteAlone(ctx, cat, who, r.Key); err != nil {
 		return r, err
 	}
 	if r.Changed, err = RewrapSecrets(ctx, cat, box, who); err != nil || keepOld {
@@ -79,6 +79,18 @@ func note(ctx context.Context, cat storage.Catalog, who, detail string) error {
 	e := rotationEntry(who)
 	e.Detail = detail
 	return cat.AppendAudit(ctx, e)
+}
+
+// noteAlone records that another master key seals, and raises an alarm once for
+// each key: one person changes it, at the shell.
+func noteAlone(ctx context.Context, cat storage.Catalog, who string, key secret.KeyID) error {
+	e := rotationEntry(who)
+	e.Detail = fmt.Sprintf("the master key %s seals from now on", key)
+	return cat.Act(ctx, &e, func(ctx context.Context) error {
+		a := e
+		a.Object, a.Detail = "secret_key:"+key.String(), e.Detail+"; it was changed at the machine's shell without a second person"
+		return RaiseBreakGlass(ctx, cat, a)
+	})
 }
 
 // PrepareSecretKey adds a key that opens and does not seal yet, so that the file
