@@ -36,17 +36,15 @@ type Provider struct {
 	cfg    Config
 	client *http.Client
 
+	life   context.Context // of questions to the provider; ends with Close
+	end    context.CancelFunc
+	asking sync.WaitGroup
+
 	mu      sync.Mutex
 	known   *metadata
 	failed  error
 	retryAt time.Time
-}
-
-// metadata is what the provider told of itself (OpenID Connect Discovery 1.0, 3).
-type metadata struct {
-	provider   *oidc.Provider
-	verifier   *oidc.IDTokenVerifier
-	EndSession string `json:"end_session_endpoint"`
+	asked   *question // under way; nil: none
 }
 
 // New checks a Config. It does not talk to the provider.
@@ -74,7 +72,9 @@ func New(cfg Config) (*Provider, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Provider{cfg: cfg, client: &http.Client{Timeout: cfg.Timeout, Transport: transport()}}, nil
+	p := &Provider{cfg: cfg, client: &http.Client{Timeout: cfg.Timeout, Transport: transport()}}
+	p.life, p.end = context.WithCancel(context.Background())
+	return p, nil
 }
 
 func transport() *http.Transport {
@@ -89,43 +89,32 @@ func (p *Provider) Name() string { return p.cfg.Name }
 // Issuer names the provider in accounts.
 func (p *Provider) Issuer() string { return p.cfg.Issuer }
 
-// Close ends idle connections. Idempotent.
-func (p *Provider) Close() { p.client.CloseIdleConnections() }
-
-// discover returns what the provider told, asking it at the first need and again
-// some time after a failure. ReasonAway when it does not answer.
-func (p *Provider) discover(ctx context.Context) (*metadata, error) {
+// Close ends what is asked of the provider, waits for it, and ends idle
+// connections. Idempotent.
+func (p *Provider) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known != nil {
-		return p.known, nil
-	}
-	if p.failed != nil && p.cfg.Now().Before(p.retryAt) {
-		return nil, p.failed
-	}
-	m := &metadata{}
-	var err error
-	if m.provider, err = oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.cfg.Issuer); err == nil {
-		err = m.provider.Claims(m)
-	}
-	if err != nil {
-		p.failed, p.retryAt = refuse(ReasonAway, err), p.cfg.Now().Add(p.cfg.Retry)
-		return nil, p.failed
-	}
-	m.verifier = m.provider.Verifier(&oidc.Config{ClientID: p.cfg.ClientID, Now: p.cfg.Now})
-	p.known, p.failed = m, nil
-	return m, nil
+	p.end() // after it no question begins
+	p.mu.Unlock()
+	p.asking.Wait()
+	p.client.CloseIdleConnections()
 }
 
 func (p *Provider) oauth(m *metadata) *oauth2.Config {
-	return &oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, Endpoint: m.provider.Endpoint(),
+	at := m.provider.Endpoint()
+	at.AuthStyle = m.authStyle(p.cfg.ClientSecret)
+	return &oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, Endpoint: at,
 		RedirectURL: p.cfg.Redirect, Scopes: slices.Concat([]string{oidc.ScopeOpenID}, p.cfg.Scopes)}
 }
 
+// logoutWait bounds how long a sign-out waits for a provider that was never asked.
+const logoutWait = 2 * time.Second
+
 // LogoutURL is where a browser ends its session with the provider too
 // (OpenID Connect RP-Initiated Logout 1.0, 2); empty when the provider has no
-// such address, or does not answer: our own sign-out holds without it.
+// such address, or does not answer soon: our own sign-out holds without it.
 func (p *Provider) LogoutURL(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, logoutWait)
+	defer cancel()
 	m, err := p.discover(ctx)
 	if err != nil || m.EndSession == "" {
 		return ""
@@ -145,10 +134,14 @@ func (p *Provider) LogoutURL(ctx context.Context) string {
 
 // Ended is what a logout token ends: a session of the provider, or all of a person's.
 type Ended struct {
-	Subject, SessionID string // not both empty
-	TokenID            string // jti; good once
-	Expires            time.Time
+	Subject, SessionID string    // not both empty
+	TokenID            string    // jti; good once
+	Expires            time.Time // until when TokenID must be remembered
 }
+
+// logoutLife is how old a logout token may be, whatever its exp says: that long
+// its ID is remembered, and no longer.
+const logoutLife = 10 * time.Minute
 
 // Logout judges a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6).
 // That its ID was not seen before is the caller's to check.
@@ -161,10 +154,10 @@ func (p *Provider) Logout(ctx context.Context, raw string) (Ended, error) {
 	if err != nil {
 		return Ended{}, refuse(tokenReason(err), err)
 	}
-	if t.TokenID == "" {
-		return Ended{}, refuse(ReasonToken, errors.New("the logout token has no jti"))
+	if p.cfg.Now().Sub(t.IssuedAt) > logoutLife {
+		return Ended{}, refuse(ReasonExpired, errors.New("the logout token was issued too long ago"))
 	}
-	return Ended{Subject: t.Subject, SessionID: t.SessionID, TokenID: t.TokenID, Expires: t.Expiry}, nil
+	return Ended{Subject: t.Subject, SessionID: t.SessionID, TokenID: t.TokenID, Expires: t.IssuedAt.Add(logoutLife + leeway)}, nil
 }
 
 func tokenReason(err error) Reason {
