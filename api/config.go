@@ -218,6 +218,7 @@ type Config struct {
 	TLSFingerprint  func() string // SHA-256 of the certificate in use; nil: no TLS here
 	IdleTimeout     time.Duration // a sign-in without a request ends; 0: 30 minutes
 	SignInTimeout   time.Duration // a sign-in ends at the latest; 0: 12 hours
+	ProviderTimeout time.Duration // a sign-in with the Provider ends at the latest; 0: SignInTimeout
 	RequestTimeout  time.Duration // bound on one request's work, camera probes apart; 0: 30 s
 	ProbeTimeout    time.Duration // bound on talking to one camera; 0: 60 s
 	MaxPasswordWork int           // password hashes computed at once, 19 MiB each; 0: 2
@@ -255,6 +256,7 @@ func (c Config) withDefaults() (Config, error) {
 	need(c.UI != nil, "UI")
 	orDefault(&c.IdleTimeout, 30*time.Minute)
 	orDefault(&c.SignInTimeout, 12*time.Hour)
+	orDefault(&c.ProviderTimeout, c.SignInTimeout)
 	orDefault(&c.RequestTimeout, 30*time.Second)
 	orDefault(&c.ProbeTimeout, time.Minute)
 	orDefault(&c.MaxPasswordWork, 2)

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"sync"
 	"time"
 
 	"lieciba"
@@ -68,48 +67,6 @@ func (c *call) sealed(base string, v any) bool {
 	return err == nil && json.Unmarshal(plain, v) == nil
 }
 
-// onceLimit bounds how many used things are remembered.
-const onceLimit = 100_000
-
-// once remembers what is good only once, until it would be too old anyway. Safe
-// for concurrent use.
-type once struct {
-	mu   sync.Mutex
-	seen map[string]time.Time // until
-}
-
-// use reports whether a thing is used for the first time. CodeUnavailable when
-// so many are remembered that another would not fit.
-func (o *once) use(thing string, now, until time.Time) (first bool, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.seen == nil {
-		o.seen = map[string]time.Time{}
-	}
-	if end, ok := o.seen[thing]; ok && now.Before(end) {
-		return false, nil
-	}
-	if len(o.seen) >= onceLimit/2 {
-		for thing, end := range o.seen {
-			if !now.Before(end) {
-				delete(o.seen, thing)
-			}
-		}
-	}
-	if len(o.seen) >= onceLimit {
-		return false, lieciba.Errorf(lieciba.CodeUnavailable, "too many sign-ins at once: try again")
-	}
-	o.seen[thing] = until
-	return true, nil
-}
-
-// forget takes back a use that had no effect.
-func (o *once) forget(thing string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.seen, thing)
-}
-
 // deviceLife is how long a browser counts as one that the account has used.
 const deviceLife = 180 * 24 * time.Hour
 
@@ -122,10 +79,16 @@ type device struct {
 	At   time.Time      `json:"at"`
 }
 
+// keptDevice is what the browser keeps of the account that signed in with it last.
+func (c *call) keptDevice() (d device, known bool) {
+	known = c.sealed(deviceCookie, &d) && c.now.Sub(d.At) <= deviceLife
+	return d, known
+}
+
 // device names the browser if the account has signed in with it; else it is empty.
 func (c *call) device(login string) string {
-	var d device
-	if !c.sealed(deviceCookie, &d) || c.now.Sub(d.At) > deviceLife {
+	d, known := c.keptDevice()
+	if !known {
 		return ""
 	}
 	u, err := c.server.cfg.Catalog.UserByLogin(c.ctx(), login)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type flow struct {
 	To    string           `json:"to"`    // where to go then, a path of ours
 	Proof lieciba.SignInID `json:"proof"` // of the sign-in that proves anew; empty: a new sign-in
 	User  lieciba.UserID   `json:"user"`  // of Proof
+	Known bool             `json:"known"` // somebody has signed in with this browser before
 }
 
 // Reasons of a refused sign-in beside those of package oidc.
@@ -30,6 +32,7 @@ const (
 	reasonDisabled oidc.Reason = "disabled" // the account is closed here
 	reasonOther    oidc.Reason = "other"    // another person proved to be there
 	reasonEnded    oidc.Reason = "ended"    // the sign-in that was to be proven has ended
+	reasonWait     oidc.Reason = "wait"     // too many that failed came from this address
 	reasonInternal oidc.Reason = "internal"
 )
 
@@ -60,6 +63,8 @@ func (c *call) giveUp(err error) error {
 		reason = refused.Reason
 	case lieciba.CodeOf(err) == lieciba.CodeUnauthenticated:
 		reason = reasonEnded
+	case lieciba.CodeOf(err) == lieciba.CodeRateLimited:
+		reason = reasonWait
 	default:
 		c.server.cfg.Log.ErrorContext(c.ctx(), "a sign-in with the provider failed", "error", err, "request_id", c.requestID)
 	}
@@ -74,6 +79,7 @@ func (s *Server) beginOIDC(c *call) error {
 	}
 	query := c.gin.Request.URL.Query()
 	f := flow{To: localPath(query.Get("to"))}
+	_, f.Known = c.keptDevice()
 	if query.Get("proof") != "" {
 		if err := c.authenticate(); err != nil {
 			return c.giveUp(err)
@@ -83,7 +89,7 @@ func (s *Server) beginOIDC(c *call) error {
 		}
 		f.Proof, f.User = c.signIn.ID, c.user.ID
 	}
-	where, begun, err := s.cfg.Provider.Begin(c.ctx(), f.Proof != "", s.cfg.SignInTimeout)
+	where, begun, err := s.cfg.Provider.Begin(c.ctx(), f.Proof != "", s.cfg.ProviderTimeout)
 	if err != nil {
 		return c.giveUp(err)
 	}
@@ -100,21 +106,23 @@ func (s *Server) finishOIDC(c *call) error {
 	var f flow
 	c.sealed(flowCookie, &f)
 	c.setCookie(flowCookie, "", -1, http.SameSiteLaxMode)
-	if f.OIDC.State != "" {
-		first, err := s.used.use("oidc:"+f.OIDC.State, c.now, f.OIDC.At.Add(2*oidc.FlowLife))
-		if err != nil {
-			return c.giveUp(err)
-		}
-		if !first {
-			f = flow{}
-		}
+	if err := c.admitGuess(f.Known); err != nil {
+		return c.giveUp(err)
 	}
 	p, err := s.cfg.Provider.Finish(c.ctx(), f.OIDC, c.gin.Request.URL.Query())
 	if err != nil {
-		return c.refuseOIDC(lieciba.User{}, err)
+		return c.refuseOIDC(err)
+	}
+	first, err := s.used.use(f.OIDC.State, c.now, f.OIDC.At.Add(2*oidc.FlowLife))
+	if err == nil && !first {
+		err = &oidc.Error{Reason: oidc.ReasonFlow}
+	}
+	if err != nil {
+		return c.giveUp(err)
 	}
 	if f.Proof != "" {
 		err = c.proveOIDC(f, p)
+		s.reviewViews(c.ctx()) // groups may have been taken
 	} else {
 		err = c.signInOIDC(p)
 	}
@@ -124,15 +132,17 @@ func (s *Server) finishOIDC(c *call) error {
 	return c.goTo(f.To)
 }
 
-// refuseOIDC records a refusal and tells the person.
-func (c *call) refuseOIDC(u lieciba.User, err error) error {
-	detail := "by oidc"
+// nobodysFlow are the reasons for which nothing was judged of what the provider
+// said: anybody causes them at will, with no more than an address to open.
+var nobodysFlow = []oidc.Reason{oidc.ReasonFlow, oidc.ReasonState, oidc.ReasonAway}
+
+// refuseOIDC records a refusal and tells the person. What anybody can cause, and
+// what an address causes too often, stands in the access log alone: evidence is
+// for ever, and nobody may fill it without having signed in.
+func (c *call) refuseOIDC(err error) error {
 	var refused *oidc.Error
-	if errors.As(err, &refused) {
-		detail += ": " + string(refused.Reason)
-	}
-	if auditErr := c.auditSignIn(u, lieciba.CodeUnauthenticated, detail); auditErr != nil {
-		err = auditErr
+	if errors.As(err, &refused) && !slices.Contains(nobodysFlow, refused.Reason) && c.countGuess() {
+		err = errors.Join(err, c.auditSignIn(lieciba.User{}, lieciba.CodeUnauthenticated, "by oidc: "+string(refused.Reason)))
 	}
 	return c.giveUp(err)
 }
@@ -168,6 +178,7 @@ func (c *call) signInOIDC(p oidc.Person) error {
 		return refuse(reasonDisabled)
 	}
 	plain, in := c.freshSignIn(u.ID, lieciba.SignInOIDC)
+	in.ExpiresAt = in.CreatedAt.Add(s.cfg.ProviderTimeout)
 	in.ProviderSession, in.FreshAt = p.SessionID, time.Time{} // a sign-in of the provider that was there is no proof
 	if !p.AuthTime.IsZero() {
 		in.FreshAt = lieciba.Micro(p.AuthTime)
@@ -176,14 +187,11 @@ func (c *call) signInOIDC(p oidc.Person) error {
 		}
 	}
 	u.Roles, u.SiteIDs = roles, sites
-	err = c.storeSignIn(in, &u, func(ctx context.Context) error { return s.putAccount(ctx, &u) })
-	if errors.Is(err, errAccountChanged) {
-		return refuse(reasonDisabled)
-	}
+	err = c.beginSignIn(plain, in, &u, func(ctx context.Context) error { return s.putAccount(ctx, &u) },
+		func() error { return refuse(reasonDisabled) })
 	if err != nil {
 		return err
 	}
-	c.setCookie(sessionCookie, plain, 0, http.SameSiteStrictMode)
 	s.reviewViews(c.ctx()) // other sign-ins of the account have the new roles too
 	return nil
 }
@@ -307,17 +315,32 @@ func (c *call) proveOIDC(f flow, p oidc.Person) error {
 	if err != nil {
 		return err
 	}
+	roles, sites, err := s.rightsOf(c.ctx(), p)
+	if err != nil {
+		return err
+	}
+	if len(roles) == 0 {
+		refused := c.auditSignIn(u, lieciba.CodeForbidden, "by oidc: "+string(reasonGroup))
+		return errors.Join(&oidc.Error{Reason: reasonGroup}, refused, c.takeRights(u))
+	}
 	all, err := c.signInsOf(c.ctx(), u.ID)
 	if err != nil {
 		return err
 	}
-	for _, in := range all {
-		if in.ID == f.Proof && !u.Disabled {
-			c.signIn, c.user, c.who, c.credential = &in, &u, principalOf(u, in.ID), credential{user: u.ID, signIn: in.ID}
-			return c.proven(lieciba.SignInOIDC, nil)
-		}
+	i := slices.IndexFunc(all, func(in lieciba.SignIn) bool { return in.ID == f.Proof })
+	if i < 0 || u.Disabled {
+		return &oidc.Error{Reason: reasonEnded}
 	}
-	return &oidc.Error{Reason: reasonEnded}
+	c.signIn, c.user, c.who, c.credential = &all[i], &u, principalOf(u, all[i].ID), credential{user: u.ID, signIn: all[i].ID}
+	err = c.proven(lieciba.SignInOIDC, func(ctx context.Context) error {
+		now := u // and the rights that the groups give now
+		now.Roles, now.SiteIDs = roles, sites
+		return s.putAccount(ctx, &now)
+	})
+	if errors.Is(err, errAccountChanged) {
+		err = &oidc.Error{Reason: reasonDisabled}
+	}
+	return err
 }
 
 // backChannelLogout ends what the provider says has ended (OpenID Connect
@@ -325,6 +348,9 @@ func (c *call) proveOIDC(f flow, p oidc.Person) error {
 func (s *Server) backChannelLogout(c *call) error {
 	if s.cfg.Provider == nil {
 		return lieciba.Errorf(lieciba.CodeInvalid, "no provider is set up here")
+	}
+	if wait := s.rates.logout.wait(network(c.address()), c.now); wait > 0 {
+		return tooMany("this address", wait)
 	}
 	if err := c.requireType("application/x-www-form-urlencoded"); err != nil {
 		return err
@@ -339,9 +365,10 @@ func (s *Server) backChannelLogout(c *call) error {
 	}
 	ended, err := s.cfg.Provider.Logout(c.ctx(), form.Get("logout_token"))
 	if err != nil {
+		s.rates.logout.take(network(c.address()), c.now)
 		return logoutError(err)
 	}
-	first, err := s.used.use("logout:"+ended.TokenID, c.now, ended.Expires)
+	first, err := s.loggedOut.use(ended.TokenID, c.now, ended.Expires)
 	if err != nil || !first {
 		return errors.Join(err, lieciba.Invalid("logout_token", "was used already"))
 	}
@@ -356,7 +383,7 @@ func (s *Server) backChannelLogout(c *call) error {
 		e.Detail = fmt.Sprintf("by the provider's logout: %d sign-ins", n)
 		return err
 	}); err != nil {
-		s.used.forget("logout:" + ended.TokenID) // the provider tries again
+		s.loggedOut.forget(ended.TokenID) // the provider tries again
 		return err
 	}
 	s.reviewViews(c.ctx())

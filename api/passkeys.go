@@ -199,9 +199,9 @@ func (s *Server) proveByPasskey(c *call) error {
 	}
 	k, err := keys.FinishProof(*c.user, have, kept, in.Credential, c.now)
 	if err != nil {
-		return errors.Join(c.auditProofRefused(lieciba.CodeOf(err), passkeyDetail(err)), err)
+		return errors.Join(c.auditProofRefused(lieciba.CodeOf(err), passkeyDetail(err)), c.removeCopied(*c.user, k, err), err)
 	}
-	if err := c.proven(lieciba.SignInPasskey, func(ctx context.Context) error { return s.noteUse(ctx, k) }); err != nil {
+	if err := c.proven(lieciba.SignInPasskey, func(ctx context.Context) error { return s.noteUse(ctx, k, have) }); err != nil {
 		return err
 	}
 	return c.proofOK()
@@ -215,17 +215,51 @@ func passkeyDetail(err error) string {
 	return "by passkey"
 }
 
-// noteUse stores the counter of a passkey that was used. Two uses that were
-// judged at once both saw the same counter: the second is refused.
-func (s *Server) noteUse(ctx context.Context, k lieciba.Passkey) error {
+// noteUse stores the counter of a passkey that was used, if it is still the one
+// of judged. Two uses that were judged at once both saw the same counter: the
+// second is refused.
+func (s *Server) noteUse(ctx context.Context, k lieciba.Passkey, judged []lieciba.Passkey) error {
 	all, err := s.keyring().UserPasskeys(ctx, k.UserID)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(all, func(have lieciba.Passkey) bool { return have.ID == k.ID }) {
+	now, was := keyOf(all, k.ID), keyOf(judged, k.ID)
+	switch {
+	case now == nil:
 		return lieciba.Errorf(lieciba.CodeConflict, "this passkey was removed meanwhile")
+	case was == nil || !bytes.Equal(now.Credential, was.Credential):
+		return lieciba.Errorf(lieciba.CodeConflict, "this passkey was used elsewhere at the same time: try again")
 	}
 	return s.keyring().PutPasskey(ctx, k)
+}
+
+func keyOf(list []lieciba.Passkey, id lieciba.PasskeyID) *lieciba.Passkey {
+	if i := slices.IndexFunc(list, func(k lieciba.Passkey) bool { return k.ID == id }); i >= 0 {
+		return &list[i]
+	}
+	return nil
+}
+
+// removeCopied takes a passkey of which there is a copy from its account, if that
+// is why it was refused: which of the two is the person's nobody can tell, and the
+// one whose counter is ahead would go on to work (WebAuthn Level 3, 6.1.1).
+func (c *call) removeCopied(u lieciba.User, k lieciba.Passkey, why error) error {
+	if !errors.Is(why, passkey.ErrCloned) {
+		return nil
+	}
+	s := c.server
+	e := c.entry(lieciba.AuditRemovePasskey, target{what: "passkey", id: string(k.ID)})
+	e.Who, e.WhoID = "system", ""
+	e.Detail = "of user:" + string(u.ID) + ": " + passkey.ErrCloned.Error()
+	return c.record(&e, func(ctx context.Context) error {
+		err := s.keyring().DeletePasskey(ctx, u.ID, k.ID)
+		if lieciba.CodeOf(err) == lieciba.CodeNotFound { // by another answer of the copy
+			err = nil
+		}
+		return errors.Join(err, s.raise(ctx, lieciba.Alarm{ID: lieciba.NewID[lieciba.AlarmID](e.At), Kind: lieciba.AlarmCopied,
+			Key: "passkey:" + string(k.ID), Who: u.Login, WhoID: string(u.ID), At: e.At, Count: 1,
+			Detail: passkey.ErrCloned.Error() + "; it was used from " + c.address() + " and was removed from the account of " + u.Login}))
+	})
 }
 
 // passkeySignInOptions asks for any passkey; the browser keeps the question, sealed.
@@ -253,29 +287,50 @@ func (s *Server) signInByPasskey(c *call) error {
 	if err != nil {
 		return err
 	}
+	_, known := c.keptDevice()
+	if err := c.admitGuess(known); err != nil {
+		return err
+	}
 	var kept []byte
 	c.sealed(passkeyCookie, &kept)
 	c.setCookie(passkeyCookie, "", -1, http.SameSiteStrictMode)
-	if len(kept) > 0 {
-		first, err := s.used.use("passkey:"+string(kept), c.now, c.now.Add(passkey.Life))
-		if err != nil {
-			return err
-		}
-		if !first {
-			kept = nil
-		}
+	if s.used.spent("passkey:"+string(kept), c.now) { // else its old counter would look like a copy's
+		return errQuestionOver()
 	}
-	u, k, err := keys.FinishSignIn(kept, in.Credential, c.now, func(id lieciba.UserID) (lieciba.User, []lieciba.Passkey, error) {
-		return s.passkeyOwner(c.ctx(), id)
+	var have []lieciba.Passkey
+	u, k, err := keys.FinishSignIn(kept, in.Credential, c.now, func(id lieciba.UserID) (u lieciba.User, _ []lieciba.Passkey, err error) {
+		u, have, err = s.passkeyOwner(c.ctx(), id)
+		return u, have, err
 	})
-	switch code := lieciba.CodeOf(err); {
-	case err == nil:
-		return c.startPasskeySignIn(u, k)
-	case code == lieciba.CodeRefused:
-		return errors.Join(c.auditSignIn(u, lieciba.CodeUnauthenticated, passkeyDetail(err)),
-			&lieciba.Error{Code: lieciba.CodeRefused, Field: "credential", Message: asError(err, "").Message, Cause: err})
+	if err != nil {
+		return c.refusePasskey(u, k, err)
 	}
-	return err
+	first, err := s.used.use("passkey:"+string(kept), c.now, c.now.Add(passkey.Life))
+	if err == nil && !first {
+		err = errQuestionOver()
+	}
+	if err != nil {
+		return err
+	}
+	return c.startPasskeySignIn(u, k, have)
+}
+
+func errQuestionOver() error {
+	return lieciba.Errorf(lieciba.CodeConflict, "this passkey question is over: start again")
+}
+
+// refusePasskey records that a passkey was refused, as long as its address does
+// not do so too often.
+func (c *call) refusePasskey(u lieciba.User, k lieciba.Passkey, err error) error {
+	if lieciba.CodeOf(err) != lieciba.CodeRefused {
+		return err
+	}
+	refused := &lieciba.Error{Code: lieciba.CodeRefused, Field: "credential", Message: asError(err, "").Message, Cause: err}
+	failed := c.removeCopied(u, k, err)
+	if c.countGuess() {
+		failed = errors.Join(c.auditSignIn(u, lieciba.CodeUnauthenticated, passkeyDetail(err)), failed)
+	}
+	return errors.Join(failed, refused)
 }
 
 // passkeyOwner finds who may sign in with a passkey; the refusals look alike.
@@ -295,18 +350,15 @@ func (s *Server) passkeyOwner(ctx context.Context, id lieciba.UserID) (lieciba.U
 	return u, keys, err
 }
 
-func (c *call) startPasskeySignIn(u lieciba.User, k lieciba.Passkey) error {
+func (c *call) startPasskeySignIn(u lieciba.User, k lieciba.Passkey, judged []lieciba.Passkey) error {
 	plain, in := c.freshSignIn(u.ID, lieciba.SignInPasskey)
-	err := c.storeSignIn(in, &u, func(ctx context.Context) error {
-		return errors.Join(c.server.unchanged(ctx, u), c.server.noteUse(ctx, k))
-	})
-	if errors.Is(err, errAccountChanged) {
+	err := c.beginSignIn(plain, in, &u, func(ctx context.Context) error {
+		return errors.Join(c.server.unchanged(ctx, u), c.server.noteUse(ctx, k, judged))
+	}, func() error {
 		return errors.Join(c.auditSignInRefused(u), lieciba.Errorf(lieciba.CodeRefused, "this passkey was not accepted"))
-	}
+	})
 	if err != nil {
 		return err
 	}
-	c.setCookie(sessionCookie, plain, 0, http.SameSiteStrictMode)
-	c.setDevice(u.ID)
 	return c.ok(meOf(c))
 }

@@ -94,14 +94,19 @@ func (l *rateLimit[K]) bucket(key K) *rate.Limiter {
 	return b.limit
 }
 
+// logoutRate bounds bad logout tokens of one address: one with an unknown key makes
+// the provider be asked for its keys.
+var logoutRate = Rate{PerSecond: 1, Burst: 20}
+
 // rates are the limits of a server.
 type rates struct {
-	address, wrong *rateLimit[netip.Prefix]
-	account        *rateLimit[string]
+	address, wrong, logout *rateLimit[netip.Prefix]
+	account                *rateLimit[string]
 }
 
 func newRates(r Rates) rates {
-	return rates{newRateLimit[netip.Prefix](r.Address), newRateLimit[netip.Prefix](r.Wrong), newRateLimit[string](r.Account)}
+	return rates{newRateLimit[netip.Prefix](r.Address), newRateLimit[netip.Prefix](r.Wrong), newRateLimit[netip.Prefix](logoutRate),
+		newRateLimit[string](r.Account)}
 }
 
 func tooMany(whose string, wait time.Duration) error {
@@ -130,12 +135,22 @@ func (c *call) admitAccount() error {
 // whatever the accounts: each account has its own throttle beside.
 func (c *call) admitPassword() error {
 	if wait := c.server.rates.wrong.wait(network(c.address()), c.now); wait > 0 {
-		return retryError{err: lieciba.Errorf(lieciba.CodeRateLimited, "too many wrong passwords from this address: wait %s", wait.Round(time.Second)), after: wait}
+		return retryError{err: lieciba.Errorf(lieciba.CodeRateLimited, "too many failed sign-ins from this address: wait %s", wait.Round(time.Second)), after: wait}
 	}
 	return nil
 }
 
-// countWrongPassword counts one against its address.
-func (c *call) countWrongPassword() {
-	c.server.rates.wrong.take(network(c.address()), c.now)
+// admitGuess is admitPassword for other ways to sign in. A browser that somebody
+// has signed in with before is not slowed down for its network.
+func (c *call) admitGuess(known bool) error {
+	if known {
+		return nil
+	}
+	return c.admitPassword()
+}
+
+// countGuess counts a failed sign-in against its address, and reports whether it
+// is one of the few that are recorded.
+func (c *call) countGuess() bool {
+	return c.server.rates.wrong.take(network(c.address()), c.now) <= 0
 }

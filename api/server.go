@@ -25,7 +25,8 @@ type Server struct {
 	rates       rates
 	passwords   passwordWork
 	rotated     rotations  // cookie values that still work for a moment
-	used        once       // what is good once: sign-ins under way, logout tokens
+	used        once       // sign-ins that came about: each is good once
+	loggedOut   once       // logout tokens of the provider: a crowd of sign-ins must not keep them out
 	cameraEdits sync.Mutex // read, change, write of one camera row
 	hookEdits   sync.Mutex // likewise, of one webhook row
 	discoveries *discoveries

@@ -78,7 +78,7 @@ func (c *call) judgePassword(login, plain string, refused func(lieciba.User) err
 		return u, err
 	}
 	if !good {
-		c.countWrongPassword()
+		c.countGuess()
 		return u, errors.Join(refused(u), errWrongPassword())
 	}
 	attempt.succeed()
@@ -137,20 +137,31 @@ func (c *call) freshSignIn(u lieciba.UserID, by lieciba.SignInMethod) (plain str
 		Address: c.address(), Agent: strings.ToValidUTF8(agent[:min(len(agent), 200)], "")}
 }
 
-// startSignIn gives out a fresh cookie and ends the sign-in that the request came with.
+// startSignIn signs in who has proven themselves, and ends the sign-in that the
+// request came with.
 func (c *call) startSignIn(u lieciba.User, by lieciba.SignInMethod) error {
 	plain, in := c.freshSignIn(u.ID, by)
-	err := c.storeSignIn(in, &u, func(ctx context.Context) error { return c.server.unchanged(ctx, u) })
+	err := c.beginSignIn(plain, in, &u, func(ctx context.Context) error { return c.server.unchanged(ctx, u) },
+		func() error { return errors.Join(c.auditSignInRefused(u), errWrongPassword()) })
+	if err != nil {
+		return err
+	}
+	return c.ok(meOf(c))
+}
+
+// beginSignIn stores a sign-in, after what first does in its transaction, and
+// gives the browser its cookie. refused answers errAccountChanged of first.
+func (c *call) beginSignIn(plain string, in lieciba.SignIn, u *lieciba.User, first func(context.Context) error, refused func() error) error {
+	err := c.storeSignIn(in, u, first)
 	if errors.Is(err, errAccountChanged) {
-		c.user = nil
-		return errors.Join(c.auditSignInRefused(u), errWrongPassword())
+		return refused()
 	}
 	if err != nil {
 		return err
 	}
 	c.setCookie(sessionCookie, plain, 0, http.SameSiteStrictMode)
 	c.setDevice(u.ID)
-	return c.ok(meOf(c))
+	return nil
 }
 
 // storeSignIn begins a sign-in in the transaction of its audit entry, after

@@ -41,12 +41,18 @@ func (w *world) sentCookie(value, method, path string, body any) answer {
 	return w.do(request{method: method, path: path, body: body, header: http.Header{"Cookie": {sessionCookie + "=" + value}}})
 }
 
-// heldCookie is the value that a browser holds now.
-func (w *world) heldCookie(b *http.Client) string {
+// address is the server's, for a browser's cookies.
+func (w *world) address() *url.URL {
 	w.t.Helper()
 	at, err := url.Parse(w.http.URL)
 	require.NoError(w.t, err)
-	for _, c := range b.Jar.Cookies(at) {
+	return at
+}
+
+// heldCookie is the value that a browser holds now.
+func (w *world) heldCookie(b *http.Client) string {
+	w.t.Helper()
+	for _, c := range b.Jar.Cookies(w.address()) {
 		if c.Name == sessionCookie {
 			return c.Value
 		}

@@ -216,7 +216,8 @@ func (c *Ceremonies) BeginSignIn(now time.Time) (options json.RawMessage, kept [
 var ErrCloned = errors.New("the counter of the passkey went back: there may be a copy of it")
 
 // FinishProof judges an answer to BeginProof and returns the passkey used, as it
-// is to be stored now. Errors as for FinishRegistration; ErrCloned inside of one.
+// is to be stored now. Errors as for FinishRegistration; ErrCloned inside of one,
+// with the passkey as it was.
 func (c *Ceremonies) FinishProof(u lieciba.User, have []lieciba.Passkey, kept, answer []byte, now time.Time) (lieciba.Passkey, error) {
 	s, err := taken(forProving, kept, now)
 	if err != nil {
@@ -238,7 +239,8 @@ func (c *Ceremonies) FinishProof(u lieciba.User, have []lieciba.Passkey, kept, a
 }
 
 // FinishSignIn judges an answer to BeginSignIn. find returns the user of an ID
-// and their passkeys; its error is returned as is.
+// and their passkeys; its error is returned as is. Who is refused is nobody: the
+// answer names whom it likes. But for ErrCloned, where the signature was good.
 func (c *Ceremonies) FinishSignIn(kept, answer []byte, now time.Time,
 	find func(lieciba.UserID) (lieciba.User, []lieciba.Passkey, error)) (u lieciba.User, k lieciba.Passkey, err error) {
 	s, err := taken(forSigningIn, kept, now)
@@ -262,10 +264,10 @@ func (c *Ceremonies) FinishSignIn(kept, answer []byte, now time.Time,
 		return personOf(u, have)
 	}, s, parsed)
 	if findErr != nil {
-		return u, k, findErr
+		return lieciba.User{}, k, findErr
 	}
 	if err != nil {
-		return u, k, errRefused(err)
+		return lieciba.User{}, k, errRefused(err)
 	}
 	k, err = used(u.ID, have, good, now)
 	return u, k, err

@@ -166,7 +166,7 @@ func Default() Config {
 		Record: Record{Before: Duration(5 * time.Minute), After: Duration(5 * time.Minute),
 			Segment: Duration(30 * time.Second), SpoolSize: 20 << 30},
 		Cameras:   Cameras{Networks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"}},
-		SignIn:    SignIn{ApproveWith: ApproveWithPasskey, OIDC: OIDC{Name: "OpenID Connect", Scopes: []string{"profile"}, GroupsClaim: "groups", Groups: map[string]Group{}}},
+		SignIn:    SignIn{ApproveWith: ApproveWithPasskey, OIDC: OIDC{Name: "OpenID Connect", Scopes: []string{"profile"}, GroupsClaim: "groups", SignOutAfter: Duration(12 * time.Hour), Groups: map[string]Group{}}},
 		Evidence:  Evidence{Stamp: Stamp{Every: Duration(time.Hour)}},
 		Export:    Export{KeepDays: 30, WitnessWait: Duration(2 * time.Minute)},
 		Retention: Retention{Delete: true, Every: Duration(time.Hour)},

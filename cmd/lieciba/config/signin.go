@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"lieciba"
 	"lieciba/api/passkey"
@@ -36,9 +37,10 @@ type OIDC struct {
 	Name             string           `yaml:"name"`   // on the button
 	ClientID         string           `yaml:"client_id"`
 	ClientSecretFile string           `yaml:"client_secret_file"`
-	Scopes           []string         `yaml:"scopes"`       // beside openid
-	GroupsClaim      string           `yaml:"groups_claim"` // holds the person's groups
-	Groups           map[string]Group `yaml:"groups"`       // by the provider's name
+	Scopes           []string         `yaml:"scopes"`         // beside openid
+	GroupsClaim      string           `yaml:"groups_claim"`   // holds the person's groups
+	SignOutAfter     Duration         `yaml:"sign_out_after"` // groups are asked for again then, at the latest
+	Groups           map[string]Group `yaml:"groups"`         // by the provider's name
 
 	ClientSecret string `yaml:"-"` // EnvClientSecret
 }
@@ -86,6 +88,7 @@ func (c Config) signInFaults() []fault {
 	list = append(list, fault{"sign_in.oidc.issuer", issuer(o.Issuer)},
 		fault{"sign_in.oidc.client_id", notEmpty(o.ClientID, "the provider's administrator registers this server under a name: write it here")},
 		fault{"sign_in.oidc.groups_claim", notEmpty(o.GroupsClaim, "name the claim that holds a person's groups, such as groups")})
+	list = append(list, fault{"sign_in.oidc.sign_out_after", atLeast(o.SignOutAfter, 5*time.Minute)})
 	if len(o.Groups) == 0 {
 		list = append(list, fault{"sign_in.oidc.groups", errors.New("is empty: nobody could sign in; name at least one group and its roles")})
 	}

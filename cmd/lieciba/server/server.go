@@ -155,7 +155,7 @@ func (s *Server) openAPI() error {
 		Witnesses: s.cfg.Evidence.Witnesses, UI: ui, UIBuilt: built, Stats: s.stats, Gatherer: process, Version: s.version, Node: s.node, Margins: s.margins(),
 		SecureCookie: s.cfg.HTTP.SecureCookie || s.certificates != nil, Proxies: s.cfg.HTTP.ProxyPrefixes(), TLSFingerprint: s.certificates.fingerprint,
 		IdleTimeout: time.Duration(s.cfg.HTTP.IdleSignOut), Log: s.log,
-		Provider: in.provider, Passkeys: in.passkeys, ApproveWith: in.approveWith, Alarms: in.alarms})
+		Provider: in.provider, ProviderTimeout: time.Duration(s.cfg.SignIn.OIDC.SignOutAfter), Passkeys: in.passkeys, ApproveWith: in.approveWith, Alarms: in.alarms})
 	if err == nil {
 		s.later(s.api.Close)
 	}

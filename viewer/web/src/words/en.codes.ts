@@ -211,6 +211,7 @@ export const codes: { [K in keyof typeof lv]: Record<keyof (typeof lv)[K], strin
     disabled: "Your account is closed. Ask your administrator.",
     other: "Another person signed in, so the proof does not count.",
     ended: "Your sign-in has ended. Sign in again.",
+    wait: "Too many sign-ins failed from this address. Wait a little and try again.",
     internal: "Something failed in the server. Tell your administrator.",
   },
   request: {

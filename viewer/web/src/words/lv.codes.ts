@@ -209,6 +209,7 @@ export const codes = {
     disabled: "Jūsu konts ir slēgts. Lūdziet administratoram.",
     other: "Pierakstījās cita persona, tāpēc apliecinājums neder.",
     ended: "Jūsu pierakstīšanās ir beigusies. Pierakstieties vēlreiz.",
+    wait: "No šīs adreses ir bijis pārāk daudz neizdevušos pierakstīšanās reižu. Mazliet uzgaidiet un mēģiniet vēlreiz.",
     internal: "Serverī kaut kas neizdevās. Paziņojiet administratoram.",
   },
   request: {
