@@ -87,29 +87,22 @@ func (c *checker) recordingActs(ctx context.Context) error {
 }
 
 func (c *checker) exportActs(ctx context.Context) error {
-	f := storage.ExportFilter{Limit: 1000}
-	for {
-		list, err := c.catalog.ListExports(ctx, f)
+	for e, err := range c.allExports(ctx) {
 		if err != nil {
 			return err
 		}
-		for _, e := range list {
-			object := "export " + string(e.ID)
-			if err := c.require(ctx, lieciba.ActExport, string(e.ID), 1, object, "was asked for by %s", e.RequestedBy); err != nil {
-				return err
-			}
-			if e.CollectedAt.IsZero() {
-				continue
-			}
-			if err := c.require(ctx, lieciba.ActExport, string(e.ID), 2, object, "was collected at %s", stamp(e.CollectedAt)); err != nil {
-				return err
-			}
+		object := "export " + string(e.ID)
+		if err := c.require(ctx, lieciba.ActExport, string(e.ID), 1, object, "was asked for by %s", e.RequestedBy); err != nil {
+			return err
 		}
-		if len(list) < f.Limit {
-			return nil
+		if e.CollectedAt.IsZero() {
+			continue
 		}
-		f.Before = list[len(list)-1].ID
+		if err := c.require(ctx, lieciba.ActExport, string(e.ID), 2, object, "was collected at %s", stamp(e.CollectedAt)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func (c *checker) policyActs(ctx context.Context) error {

@@ -31,24 +31,17 @@ func (c *checker) checkFourEyes(ctx context.Context) error {
 
 // requests looks at every request, and returns when the first was asked.
 func (c *checker) requests(ctx context.Context) (first time.Time, err error) {
-	f := storage.RequestFilter{Limit: 1000}
-	for {
-		list, err := c.catalog.ListRequests(ctx, f)
+	for r, err := range c.allRequests(ctx) {
 		if err != nil {
 			return first, err
 		}
-		for _, r := range list {
-			first = r.AskedAt
-			c.requestRow(r)
-			if err := c.requestActs(ctx, r); err != nil {
-				return first, err
-			}
+		first = r.AskedAt
+		c.requestRow(r)
+		if err := c.requestActs(ctx, r); err != nil {
+			return first, err
 		}
-		if len(list) < f.Limit {
-			return first, nil
-		}
-		f.Before = list[len(list)-1].ID
 	}
+	return first, nil
 }
 
 // requestRow looks at what a request says by itself.
@@ -135,22 +128,15 @@ func (c *checker) effect(ctx context.Context, r lieciba.Request) (why string, er
 
 // grants holds every grant to its request.
 func (c *checker) grants(ctx context.Context) error {
-	f := storage.GrantFilter{Limit: 1000}
-	for {
-		list, err := c.catalog.ListGrants(ctx, f)
+	for g, err := range c.allGrants(ctx) {
 		if err != nil {
 			return err
 		}
-		for _, g := range list {
-			if err := c.grant(ctx, g); err != nil {
-				return err
-			}
+		if err := c.grant(ctx, g); err != nil {
+			return err
 		}
-		if len(list) < f.Limit {
-			return nil
-		}
-		f.Before = list[len(list)-1].ID
 	}
+	return nil
 }
 
 func (c *checker) grant(ctx context.Context, g lieciba.Grant) error {
@@ -196,22 +182,15 @@ func (c *checker) usedFor(object, effect string, r lieciba.Request, kind lieciba
 // exportsRequested holds every package to its request. Those of before the first
 // request was ever asked have none.
 func (c *checker) exportsRequested(ctx context.Context, first time.Time) error {
-	f := storage.ExportFilter{Limit: 1000}
-	for {
-		list, err := c.catalog.ListExports(ctx, f)
+	for e, err := range c.allExports(ctx) {
 		if err != nil {
 			return err
 		}
-		for _, e := range list {
-			if err := c.exportRequested(ctx, e, first); err != nil {
-				return err
-			}
+		if err := c.exportRequested(ctx, e, first); err != nil {
+			return err
 		}
-		if len(list) < f.Limit {
-			return nil
-		}
-		f.Before = list[len(list)-1].ID
 	}
+	return nil
 }
 
 func (c *checker) exportRequested(ctx context.Context, e lieciba.Export, first time.Time) error {

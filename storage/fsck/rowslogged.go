@@ -177,24 +177,17 @@ func (c *checker) holdsLogged(ctx context.Context, s lieciba.ExamSession) error 
 		func(h lieciba.Hold) []byte { return evidence.LeafOfRelease(h).Detail })
 }
 
-// scanSessions calls fn for every session, in pages.
+// scanSessions calls fn for every session.
 func (c *checker) scanSessions(ctx context.Context, fn func(lieciba.ExamSession) error) error {
-	f := storage.SessionFilter{Limit: 1000}
-	for {
-		list, err := c.catalog.ListSessions(ctx, f)
+	for x, err := range c.allSessions(ctx) {
 		if err != nil {
 			return err
 		}
-		for _, s := range list {
-			if err := fn(s); err != nil {
-				return err
-			}
+		if err := fn(x); err != nil {
+			return err
 		}
-		if len(list) < f.Limit {
-			return nil
-		}
-		f.Before = list[len(list)-1].ID
 	}
+	return nil
 }
 
 func (c *checker) policiesLogged(ctx context.Context) error {
