@@ -63,6 +63,8 @@ type Asked struct {
 	CameraIDs     []CameraID  `json:"camera_ids,omitempty"` // sorted; none: all of the session
 	From          time.Time   `json:"from,omitzero"`        // UTC, µs
 	To            time.Time   `json:"to,omitzero"`
+	ClipFrom      time.Time   `json:"clip_from,omitzero"` // export: of the copy for watching; all footage is packed
+	ClipTo        time.Time   `json:"clip_to,omitzero"`
 	Until         time.Time   `json:"until,omitzero"` // grant: expires then
 	Appeal        string      `json:"appeal,omitempty"`
 	IncidentID    IncidentID  `json:"incident_id,omitempty"`
@@ -157,6 +159,7 @@ func (r Request) amend(asked Asked, reason string, now time.Time) (Request, erro
 	slices.Sort(asked.Roles)
 	slices.Sort(asked.SiteIDs)
 	asked.From, asked.To, asked.Until = microUTC(asked.From), microUTC(asked.To), microUTC(asked.Until)
+	asked.ClipFrom, asked.ClipTo = microUTC(asked.ClipFrom), microUTC(asked.ClipTo)
 	r.Asked, r.Reason, r.ExpiresAt = asked, reason, Micro(now).Add(RequestLife)
 	r.Digest = r.DigestOf()
 	return r, nil

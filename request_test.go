@@ -1,6 +1,7 @@
 package lieciba_test
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -188,4 +189,11 @@ func TestStands(t *testing.T) {
 			require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err), name)
 		}
 	}
+}
+
+// The kinds of requests are told apart by the fields of their JSON that are there.
+func TestEmptyAskedHasNoFields(t *testing.T) {
+	b, err := json.Marshal(lieciba.Asked{})
+	require.NoError(t, err)
+	require.Equal(t, "{}", string(b))
 }

@@ -14,8 +14,8 @@ type exportView struct {
 	ID             lieciba.ExportID    `json:"id"`
 	SessionID      lieciba.SessionID   `json:"session_id"`
 	CameraIDs      []lieciba.CameraID  `json:"camera_ids"`
-	From           *stamp              `json:"from"`
-	To             *stamp              `json:"to"`
+	ClipFrom       *stamp              `json:"clip_from"` // of the copy for watching; the package holds all footage of its cameras
+	ClipTo         *stamp              `json:"clip_to"`
 	Purpose        string              `json:"purpose"`
 	RecipientName  string              `json:"recipient_name"`
 	Recipient      string              `json:"recipient"`
@@ -45,7 +45,7 @@ func optionalHash(h [32]byte) *string {
 }
 
 func viewExport(e lieciba.Export) exportView {
-	return exportView{ID: e.ID, SessionID: e.SessionID, CameraIDs: orEmpty(e.CameraIDs), From: optionalStamp(e.From), To: optionalStamp(e.To),
+	return exportView{ID: e.ID, SessionID: e.SessionID, CameraIDs: orEmpty(e.CameraIDs), ClipFrom: optionalStamp(e.From), ClipTo: optionalStamp(e.To),
 		Purpose: e.Purpose, RecipientName: e.RecipientName, Recipient: e.Recipient, RequestedBy: e.RequestedBy,
 		RequestedAt: stamp(e.RequestedAt), RequestID: optional(e.RequestID), ApprovedBy: e.ApprovedBy, NodeID: e.NodeID, State: e.State, DoneBytes: e.DoneBytes, TotalBytes: e.TotalBytes,
 		Size: e.Size, SHA256: optionalHash(e.SHA256), ManifestSHA256: optionalHash(e.Manifest),
@@ -86,7 +86,7 @@ func exportable(e lieciba.Export, recs []lieciba.Recording) error {
 	if clip.Empty() || slices.ContainsFunc(lieciba.Merge(window), clip.Overlaps) {
 		return nil
 	}
-	return lieciba.Invalid("from", "the clip lies outside of what was recorded")
+	return lieciba.Invalid("clip_from", "the clip lies outside of what was recorded")
 }
 
 // notHere is the answer of a node that lacks a part.

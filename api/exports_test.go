@@ -22,11 +22,11 @@ func TestAskForPackage(t *testing.T) {
 	w := newWorld(t)
 	x, rec := w.sealed(w.own)
 	body := packageBody(x, map[string]any{"reason": "Appeal A-17", "recipient_name": "Administratīvā rajona tiesa", "recipient_kind": "court", "recipient": goodRecipient,
-		"camera_ids": []string{string(rec.CameraID)}, "from": "2026-11-18T06:30:01Z", "to": "2026-11-18T06:30:03Z"})
+		"camera_ids": []string{string(rec.CameraID)}, "clip_from": "2026-11-18T06:30:01Z", "clip_to": "2026-11-18T06:30:03Z"})
 	id := w.through("reviewer", body)
 	got := w.as("reviewer", "GET", "/v1/exports/"+id, nil).want(200).json()
 	require.Equal(t, []any{"requested", "token-reviewer", "Appeal A-17", string(w.cfg.Node), nil, "2026-11-18T06:30:01Z"},
-		[]any{got["state"], got["requested_by"], got["purpose"], got["node_id"], got["sha256"], got["from"]})
+		[]any{got["state"], got["requested_by"], got["purpose"], got["node_id"], got["sha256"], got["clip_from"]})
 	require.Equal(t, 1, w.exports.pokes)
 	e := w.audited("export")[0]
 	require.Equal(t, []any{"ok", x.ID, "export:" + id}, []any{e.Outcome, e.SessionID, e.Object})
@@ -73,11 +73,13 @@ func TestPackageRequestsAreChecked(t *testing.T) {
 		"no camera's ID":              {map[string]any{"camera_ids": []string{"../x"}}, "camera_ids"},
 		"a camera twice":              {map[string]any{"camera_ids": []string{string(w.own.camera.ID), string(w.own.camera.ID)}}, "camera_ids"},
 		"another camera":              {map[string]any{"camera_ids": []string{string(w.foreign.camera.ID)}}, "camera_ids"},
-		"half a clip":                 {map[string]any{"from": "2026-11-18T06:30:01Z"}, "to"},
-		"the other half":              {map[string]any{"to": "2026-11-18T06:30:01Z"}, "from"},
-		"a clip that ends first":      {map[string]any{"from": "2026-11-18T06:30:02Z", "to": "2026-11-18T06:30:01Z"}, "to"},
-		"a clip of another day":       {map[string]any{"from": "2026-11-19T06:30:02Z", "to": "2026-11-19T06:30:05Z"}, "from"},
-		"no time":                     {map[string]any{"from": "yesterday", "to": "2026-11-18T06:30:01Z"}, "from"},
+		"half a clip":                 {map[string]any{"clip_from": "2026-11-18T06:30:01Z"}, "clip_to"},
+		"the other half":              {map[string]any{"clip_to": "2026-11-18T06:30:01Z"}, "clip_from"},
+		"a clip that ends first":      {map[string]any{"clip_from": "2026-11-18T06:30:02Z", "clip_to": "2026-11-18T06:30:01Z"}, "clip_to"},
+		"a clip of another day":       {map[string]any{"clip_from": "2026-11-19T06:30:02Z", "clip_to": "2026-11-19T06:30:05Z"}, "clip_from"},
+		"no time":                     {map[string]any{"clip_from": "yesterday", "clip_to": "2026-11-18T06:30:01Z"}, "clip_from"},
+		"a part of the footage":       {map[string]any{"from": "2026-11-18T06:30:01Z", "to": "2026-11-18T06:30:03Z"}, "from"},
+		"a person's name":             {map[string]any{"recipient_kind": "data_subject", "recipient_name": "Anna Bērziņa"}, "recipient_name"},
 		"an unknown field":            {map[string]any{"password": "x"}, "password"},
 		"a field in other letters":    {map[string]any{"Reason": "x"}, "Reason"},
 		"more cameras than there are": {map[string]any{"camera_ids": make([]string, 101)}, "camera_ids"},

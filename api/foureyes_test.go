@@ -218,7 +218,11 @@ func TestGrantFromEndToEnd(t *testing.T) {
 	sum := seen["summary"].(map[string]any)
 	require.Equal(t, f.own.session.ExternalID, sum["external_id"])
 	require.Equal(t, []any{"front"}, sum["cameras"])
-	require.Equal(t, map[string]any{"bytes": float64(f.own.segment.Size), "seconds": 4.0, "segments": 1.0}, sum["footage"])
+	footage := map[string]any{"bytes": float64(f.own.segment.Size), "seconds": 4.0, "segments": 1.0, "cameras": 1.0,
+		"from": "2026-11-18T06:30:00Z", "to": "2026-11-18T06:30:04Z"}
+	require.Equal(t, footage, sum["footage"])
+	require.Equal(t, footage, inbox[0]["summary"].(map[string]any)["footage"], "who can approve sees it in the list")
+	require.Nil(t, f.by("anna", "GET", "/v1/requests", nil).items()[0]["summary"].(map[string]any)["footage"])
 	f.by("carla", "GET", f.path(""), nil).refused(404, lieciba.CodeNotFound, "")
 	require.Empty(t, f.by("carla", "GET", "/v1/requests", nil).want(200).items())
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"slices"
 
 	"lieciba"
@@ -34,6 +33,8 @@ type askedView struct {
 	CameraIDs     []lieciba.CameraID   `json:"camera_ids"`
 	From          *stamp               `json:"from"`
 	To            *stamp               `json:"to"`
+	ClipFrom      *stamp               `json:"clip_from"` // of the copy for watching: a package holds all footage of its cameras
+	ClipTo        *stamp               `json:"clip_to"`
 	Until         *stamp               `json:"until"`
 	Appeal        string               `json:"appeal"`
 	IncidentID    *lieciba.IncidentID  `json:"incident_id"`
@@ -52,49 +53,21 @@ type askedView struct {
 
 func viewAsked(a lieciba.Asked) askedView {
 	return askedView{SessionID: optional(a.SessionID), CameraIDs: orEmpty(a.CameraIDs), From: optionalStamp(a.From), To: optionalStamp(a.To),
-		Until: optionalStamp(a.Until), Appeal: a.Appeal, IncidentID: optional(a.IncidentID), Purpose: a.Purpose, RecipientName: a.RecipientName,
+		ClipFrom: optionalStamp(a.ClipFrom), ClipTo: optionalStamp(a.ClipTo), Until: optionalStamp(a.Until), Appeal: a.Appeal, IncidentID: optional(a.IncidentID), Purpose: a.Purpose, RecipientName: a.RecipientName,
 		RecipientKind: a.RecipientKind, Recipient: a.Recipient, HoldID: optional(a.HoldID), RecordingID: optional(a.RecordingID),
 		PolicyID: optional(a.PolicyID), UserID: optional(a.UserID), Roles: orEmpty(a.Roles), SiteIDs: orEmpty(a.SiteIDs),
 		Client: viewAskedClient(a.Client)}
 }
 
-// requestSummary names what the IDs of a request stand for, so that an approver
-// reads what they say yes to.
-type requestSummary struct {
-	ExternalID string         `json:"external_id"` // of the session
-	RoomCode   string         `json:"room_code"`
-	Cameras    []string       `json:"cameras"` // names; empty: all of the session
-	Footage    *footageView   `json:"footage"` // that it concerns; null in lists and where it concerns none
-	Hold       *holdView      `json:"hold"`
-	Policy     *policyView    `json:"policy"`
-	User       *userSummary   `json:"user"`
-	Recording  *recordingFact `json:"recording"`
-	Client     *clientSummary `json:"client"`
-}
-
-type footageView struct {
-	Bytes    int64   `json:"bytes"`
-	Seconds  float64 `json:"seconds"` // of all cameras together
-	Segments int     `json:"segments"`
-}
-
-type userSummary struct {
-	Login   string           `json:"login"`
-	Name    string           `json:"name"`
-	Roles   []lieciba.Role   `json:"roles"` // as they are now
-	SiteIDs []lieciba.SiteID `json:"site_ids"`
-}
-
-type recordingFact struct {
-	CameraName string                 `json:"camera_name"`
-	State      lieciba.RecordingState `json:"state"`
-	Window     intervalView           `json:"window"`
-}
-
-// viewRequest shows a request to the caller; whole: with the facts that take
-// some reading.
+// viewRequest shows one request to the caller; whole: with the footage that it
+// concerns, which takes some reading. For several, summaries.view reads less.
 func (s *Server) viewRequest(c *call, r lieciba.Request, whole bool) (requestView, error) {
-	sum, err := s.summary(c.ctx(), r, whole)
+	return c.summaries().view(r, whole)
+}
+
+func (m *summaries) view(r lieciba.Request, whole bool) (requestView, error) {
+	c := m.c
+	sum, err := m.of(r, whole)
 	return requestView{ID: r.ID, Kind: r.Kind, State: r.StateAt(c.now), Asked: viewAsked(r.Asked), Summary: sum, Reason: r.Reason,
 		Digest: digestText(r), AskedBy: r.AskedBy, AskedByID: r.AskedByID, AskedAt: stamp(r.AskedAt), ExpiresAt: stamp(r.ExpiresAt),
 		DecidedBy: r.DecidedBy, DecidedAt: optionalStamp(r.DecidedAt), Note: r.DecidedNote, UsedAt: optionalStamp(r.UsedAt),
@@ -124,108 +97,6 @@ func (c *call) can(r lieciba.Request) []string {
 		out = append(out, "use")
 	}
 	return out
-}
-
-// summary reads what the IDs stand for. What is gone since stays empty.
-func (s *Server) summary(ctx context.Context, r lieciba.Request, whole bool) (sum requestSummary, err error) {
-	sum.Cameras = []string{}
-	if r.Asked.SessionID != "" {
-		if err := s.summarySession(ctx, r, whole, &sum); err != nil {
-			return sum, err
-		}
-	}
-	switch r.Kind {
-	case lieciba.RequestHoldRelease:
-		h, err := s.cfg.Catalog.Hold(ctx, r.Asked.HoldID)
-		v := viewHold(h)
-		sum.Hold = &v
-		return sum, err
-	case lieciba.RequestPolicy:
-		return sum, s.summaryPolicy(ctx, r, &sum)
-	case lieciba.RequestClientToken:
-		sum.Client, err = s.summaryClient(ctx, r.Asked.Client, s.cfg.Now())
-		return sum, err
-	case lieciba.RequestRoles:
-		u, err := s.cfg.Catalog.User(ctx, r.Asked.UserID)
-		sum.User = &userSummary{u.Login, u.Name, orEmpty(u.Roles), orEmpty(u.SiteIDs)}
-		return sum, err
-	}
-	return sum, nil
-}
-
-func (s *Server) summaryPolicy(ctx context.Context, r lieciba.Request, sum *requestSummary) error {
-	all, err := s.cfg.Catalog.Policies(ctx)
-	if err != nil {
-		return err
-	}
-	if i := slices.IndexFunc(all, func(p lieciba.RetentionPolicy) bool { return p.ID == r.Asked.PolicyID }); i >= 0 {
-		v := viewPolicy(all[i], before(all[i], all))
-		sum.Policy = &v
-	}
-	return nil
-}
-
-func (s *Server) summarySession(ctx context.Context, r lieciba.Request, whole bool, sum *requestSummary) error {
-	x, err := s.cfg.Catalog.Session(ctx, r.Asked.SessionID)
-	if err != nil {
-		return err
-	}
-	room, err := s.cfg.Catalog.Room(ctx, x.RoomID)
-	if err != nil {
-		return err
-	}
-	sum.ExternalID, sum.RoomCode = x.ExternalID, room.Code
-	for _, id := range r.Asked.CameraIDs {
-		cam, err := s.cfg.Catalog.Camera(ctx, id)
-		if err != nil {
-			return err
-		}
-		sum.Cameras = append(sum.Cameras, cam.Name)
-	}
-	if r.Kind == lieciba.RequestHoldRelease || !whole && r.Kind != lieciba.RequestDeletion {
-		return nil
-	}
-	return s.summaryFootage(ctx, r, sum)
-}
-
-// summaryFootage adds up what the request concerns.
-func (s *Server) summaryFootage(ctx context.Context, r lieciba.Request, sum *requestSummary) error {
-	recs, err := s.cfg.Catalog.SessionRecordings(ctx, r.Asked.SessionID)
-	if err != nil {
-		return err
-	}
-	sum.Footage = &footageView{}
-	span := lieciba.Interval{From: r.Asked.From, To: r.Asked.To}
-	if r.Kind == lieciba.RequestExport {
-		span = lieciba.Interval{} // the whole session is packed anyway
-	}
-	for _, rec := range recs {
-		if r.Asked.RecordingID != "" && rec.ID != r.Asked.RecordingID ||
-			len(r.Asked.CameraIDs) > 0 && !slices.Contains(r.Asked.CameraIDs, rec.CameraID) {
-			continue
-		}
-		if r.Asked.RecordingID != "" {
-			cam, err := s.cfg.Catalog.Camera(ctx, rec.CameraID)
-			if err != nil {
-				return err
-			}
-			sum.Recording = &recordingFact{cam.Name, rec.State, viewInterval(rec.Window)}
-		}
-		segments, err := s.cfg.Catalog.RecordingSegments(ctx, rec.ID, span)
-		if err != nil {
-			return err
-		}
-		for _, seg := range segments {
-			part := seg.Span()
-			if span != (lieciba.Interval{}) {
-				part = part.Clip(span)
-			}
-			sum.Footage.Segments++
-			sum.Footage.Bytes += seg.Size
-			sum.Footage.Seconds += part.Duration().Seconds()
-		}
-	}
-	return nil
 }
 
 // seesAllRequests tells approvers and security staff from those who see their
@@ -298,12 +169,12 @@ func (s *Server) listRequests(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := pageOf[requestView](list, f.Limit, func(r lieciba.Request) lieciba.RequestID { return r.ID })
+	sums, out := c.summaries(), pageOf[requestView](list, f.Limit, func(r lieciba.Request) lieciba.RequestID { return r.ID })
 	for _, r := range list {
 		if len(states) > 0 && !slices.Contains(states, r.StateAt(c.now)) {
 			continue
 		}
-		v, err := s.viewRequest(c, r, false)
+		v, err := sums.view(r, slices.Contains(c.can(r), "approve"))
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"lieciba"
 	"lieciba/storage"
@@ -177,7 +178,7 @@ func (s *Server) approveRequest(c *call, r lieciba.Request) error {
 	}
 	var proof lieciba.SignIn
 	judge := func(in *call) (err error) {
-		if proof, err = in.signInNow(); err != nil {
+		if proof, err = in.proofNow(); err != nil {
 			return err
 		}
 		return rules.approvable(in.ctx(), r, in.who)
@@ -187,8 +188,8 @@ func (s *Server) approveRequest(c *call, r lieciba.Request) error {
 	})
 }
 
-// signInNow reads the caller's sign-in again; zero for a machine.
-func (c *call) signInNow() (lieciba.SignIn, error) {
+// proofNow reads the caller's sign-in again, as a proof of presence; none for a machine.
+func (c *call) proofNow() (lieciba.SignIn, error) {
 	if c.signIn == nil {
 		return lieciba.SignIn{}, nil
 	}
@@ -379,6 +380,8 @@ type requestBody struct {
 	CameraIDs     []lieciba.CameraID  `json:"camera_ids"`
 	From          *string             `json:"from"`
 	To            *string             `json:"to"`
+	ClipFrom      *string             `json:"clip_from"`
+	ClipTo        *string             `json:"clip_to"`
 	Until         *string             `json:"until"`
 	Appeal        string              `json:"appeal"`
 	IncidentID    lieciba.IncidentID  `json:"incident_id"`
@@ -403,24 +406,14 @@ func (in requestBody) asked(rules requestKind) (a lieciba.Asked, err error) {
 	a = lieciba.Asked{SessionID: in.SessionID, CameraIDs: in.CameraIDs, Appeal: in.Appeal, IncidentID: in.IncidentID, Purpose: in.Purpose,
 		RecipientName: in.RecipientName, RecipientKind: in.RecipientKind, Recipient: in.Recipient, HoldID: in.HoldID,
 		RecordingID: in.RecordingID, PolicyID: in.PolicyID, UserID: in.UserID, Roles: in.Roles, SiteIDs: in.SiteIDs}
-	for _, f := range []struct {
-		name string
-		from *string
-	}{{"from", in.From}, {"to", in.To}, {"until", in.Until}} {
-		if f.from == nil {
-			continue
-		}
-		t, err := parseTime(f.name, *f.from)
-		if err != nil {
+	for _, t := range []struct {
+		field string
+		sent  *string
+		to    *time.Time
+	}{{"from", in.From, &a.From}, {"to", in.To, &a.To}, {"clip_from", in.ClipFrom, &a.ClipFrom}, {"clip_to", in.ClipTo, &a.ClipTo},
+		{"until", in.Until, &a.Until}} {
+		if *t.to, err = optionalTime(t.field, t.sent); err != nil {
 			return a, err
-		}
-		switch f.name {
-		case "from":
-			a.From = t
-		case "to":
-			a.To = t
-		default:
-			a.Until = t
 		}
 	}
 	if a.Client, err = in.Client.asked(); err != nil {
@@ -432,8 +425,17 @@ func (in requestBody) asked(rules requestKind) (a lieciba.Asked, err error) {
 	return a, onlyFields(a, rules.fields())
 }
 
+// optionalTime reads a time that may be left out: then it is zero.
+func optionalTime(field string, sent *string) (time.Time, error) {
+	if sent == nil {
+		return time.Time{}, nil
+	}
+	return parseTime(field, *sent)
+}
+
 // onlyFields refuses what the kind does not know: what an approver reads as asked
-// for must not hold what nobody acts on.
+// for must not hold what nobody acts on. It rests on every field of Asked being left
+// out of its JSON when it is not set (TestEmptyAskedHasNoFields).
 func onlyFields(a lieciba.Asked, known []string) error {
 	b, err := json.Marshal(a)
 	if err != nil {

@@ -15,7 +15,7 @@ type exportRequests struct {
 }
 
 func (exportRequests) fields() []string {
-	return []string{"session_id", "camera_ids", "from", "to", "appeal", "incident_id", "recipient_name", "recipient_kind", "recipient"}
+	return []string{"session_id", "camera_ids", "clip_from", "clip_to", "appeal", "incident_id", "recipient_name", "recipient_kind", "recipient"}
 }
 
 // recipientKinds are whom packages leave the house for.
@@ -36,7 +36,7 @@ func (k exportRequests) check(c *call, a *lieciba.Asked) (target, error) {
 	if err := k.checkRecipient(*a); err != nil {
 		return t, err
 	}
-	if _, err := askedSpan(*a); err != nil {
+	if _, err := askedClip(*a); err != nil {
 		return t, err
 	}
 	if err := k.s.checkAppeal(c.ctx(), x.ID, a.Appeal, false); err != nil {
@@ -45,7 +45,7 @@ func (k exportRequests) check(c *call, a *lieciba.Asked) (target, error) {
 	if err := k.s.checkIncident(c.ctx(), x.ID, a.IncidentID); err != nil {
 		return t, err
 	}
-	return t, exportable(lieciba.Export{CameraIDs: a.CameraIDs, From: a.From, To: a.To}, recs)
+	return t, exportable(lieciba.Export{CameraIDs: a.CameraIDs, From: a.ClipFrom, To: a.ClipTo}, recs)
 }
 
 // checkRecipient wants to know for whom the package is, and the key that nobody
@@ -53,6 +53,9 @@ func (k exportRequests) check(c *call, a *lieciba.Asked) (target, error) {
 func (k exportRequests) checkRecipient(a lieciba.Asked) error {
 	if err := checkText("recipient_name", a.RecipientName); err != nil {
 		return err
+	}
+	if a.RecipientKind == purposeDataSubject && !lieciba.ValidCode(a.RecipientName) {
+		return lieciba.Invalid("recipient_name", "must be the reference of the person's own request, such as DS-2026-17, and never a name: it stays in the log")
 	}
 	if !slices.Contains(recipientKinds, a.RecipientKind) {
 		return lieciba.Invalid("recipient_kind", "unknown kind %q: use one of %v", a.RecipientKind, recipientKinds)
@@ -75,8 +78,8 @@ func (k exportRequests) use(c *call, r lieciba.Request) (effect, error) {
 	if err != nil {
 		return effect{}, err
 	}
-	p := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](c.now), SessionID: r.Asked.SessionID, CameraIDs: r.Asked.CameraIDs, From: r.Asked.From,
-		To: r.Asked.To, Purpose: r.Reason, RecipientName: r.Asked.RecipientName, Recipient: r.Asked.Recipient, RequestedBy: r.AskedBy,
+	p := lieciba.Export{ID: lieciba.NewID[lieciba.ExportID](c.now), SessionID: r.Asked.SessionID, CameraIDs: r.Asked.CameraIDs, From: r.Asked.ClipFrom,
+		To: r.Asked.ClipTo, Purpose: r.Reason, RecipientName: r.Asked.RecipientName, Recipient: r.Asked.Recipient, RequestedBy: r.AskedBy,
 		RequestedByID: r.AskedByID, RequestedAt: lieciba.Micro(c.now), RequestID: r.ID, ApprovedBy: r.DecidedBy, NodeID: k.s.cfg.Node,
 		State: lieciba.ExportRequested}
 	t := exportTarget(p, x.SiteID)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"lieciba"
 	"lieciba/storage"
@@ -33,18 +34,27 @@ func checkCameras(ids []lieciba.CameraID, recs []lieciba.Recording) error {
 	return nil
 }
 
-// askedSpan reads the range of what is asked: both ends or neither.
+// askedSpan reads the range of footage that is asked for: both ends or neither.
 func askedSpan(a lieciba.Asked) (lieciba.Interval, error) {
-	span := lieciba.Interval{From: a.From, To: a.To}
+	return bothEnds("from", a.From, "to", a.To)
+}
+
+// askedClip reads the range of a package's copy for watching: both ends or neither.
+func askedClip(a lieciba.Asked) (lieciba.Interval, error) {
+	return bothEnds("clip_from", a.ClipFrom, "clip_to", a.ClipTo)
+}
+
+func bothEnds(nameFrom string, from time.Time, nameTo string, to time.Time) (lieciba.Interval, error) {
+	span := lieciba.Interval{From: from, To: to}
 	switch {
-	case a.From.IsZero() && a.To.IsZero():
+	case from.IsZero() && to.IsZero():
 		return span, nil
-	case a.From.IsZero():
-		return span, lieciba.Invalid("from", "send both from and to, or neither")
-	case a.To.IsZero():
-		return span, lieciba.Invalid("to", "send both from and to, or neither")
+	case from.IsZero():
+		return span, lieciba.Invalid(nameFrom, "send both %s and %s, or neither", nameFrom, nameTo)
+	case to.IsZero():
+		return span, lieciba.Invalid(nameTo, "send both %s and %s, or neither", nameFrom, nameTo)
 	case span.Empty():
-		return span, lieciba.Invalid("to", "must be after from")
+		return span, lieciba.Invalid(nameTo, "must be after %s", nameFrom)
 	}
 	return span, nil
 }
@@ -83,7 +93,7 @@ func (s *Server) checkAppeal(ctx context.Context, session lieciba.SessionID, ref
 	return nil
 }
 
-// checkIncident refuses an incident that is not one of the session.
+// checkIncident refuses an incident that is not one of the session, or was none.
 func (s *Server) checkIncident(ctx context.Context, session lieciba.SessionID, id lieciba.IncidentID) error {
 	if id == "" {
 		return nil
@@ -91,9 +101,29 @@ func (s *Server) checkIncident(ctx context.Context, session lieciba.SessionID, i
 	if _, err := lieciba.ParseID[lieciba.IncidentID]("incident_id", string(id)); err != nil {
 		return err
 	}
-	i, err := s.cfg.Catalog.Incident(ctx, id)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && i.SessionID != session {
+	n, err := s.incidentNow(ctx, session, id)
+	switch {
+	case err != nil:
+		return err
+	case n == nil:
 		return lieciba.Invalid("incident_id", "this session has no such incident")
+	case n.State == lieciba.IncidentRetracted:
+		return lieciba.Invalid("incident_id", "this incident was retracted: it was none")
 	}
-	return err
+	return nil
+}
+
+// incidentNow finds an incident of a session by the ID of its first row; nil: the
+// session has none such.
+func (s *Server) incidentNow(ctx context.Context, session lieciba.SessionID, id lieciba.IncidentID) (*lieciba.IncidentNow, error) {
+	rows, err := s.cfg.Catalog.SessionIncidents(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range lieciba.IncidentsOf(rows) {
+		if n.ID == id {
+			return &n, nil
+		}
+	}
+	return nil, nil
 }
