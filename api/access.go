@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"lieciba"
 )
@@ -83,8 +84,7 @@ func at[T any](act lieciba.Act, find func(*call) (T, target, error), serve func(
 		if err != nil {
 			return err
 		}
-		if err := c.allow(act, t.site, t.what); err != nil {
-			c.auditRefusal(act, t, lieciba.CodeForbidden)
+		if err := c.allowOn(act, t); err != nil {
 			return err
 		}
 		if err := c.needGrant(act, t); err != nil {
@@ -95,15 +95,28 @@ func at[T any](act lieciba.Act, find func(*call) (T, target, error), serve func(
 	}}
 }
 
+// allowOn is allow for what a path or a query names; its refusal is audited here.
+func (c *call) allowOn(act lieciba.Act, t target) error {
+	err := c.allow(act, t.site, t.what)
+	if err != nil {
+		c.auditRefusal(act, t, lieciba.CodeForbidden)
+	}
+	return err
+}
+
 // owned lets in only who began the thing, whatever their roles are now: ending
 // one's own view must never fail for a right that was taken away since.
-func owned(what string, owner func(id string) (string, bool), serve func(*call, string) error) endpoint {
+// Ending another's is audited as act.
+func owned(what string, act lieciba.Act, owner func(id string) (string, bool), serve func(*call, string) error) endpoint {
 	return endpoint{rule: "owner", serve: func(c *call) error {
 		id := c.gin.Param("id")
 		if !lieciba.ValidCode(id) {
 			return lieciba.Invalid("id", "is not an ID of a %s", what)
 		}
 		if who, ok := owner(id); !ok || who != c.who.ID {
+			if ok {
+				c.auditRefusal(act, target{what: what, id: id}, lieciba.CodeNotFound)
+			}
 			return notFound(what)
 		}
 		return serve(c, id)
@@ -111,8 +124,7 @@ func owned(what string, owner func(id string) (string, bool), serve func(*call, 
 }
 
 // shown lets in who may do the act somewhere and to whom find shows the object:
-// their own, or any by their role. step names what is refused in the audit log;
-// empty: reading leaves no trace.
+// their own, or any by their role. step names what is refused in the audit log.
 func shown[T any](act lieciba.Act, step string, find func(*call) (T, target, bool, error), serve func(*call, T) error) endpoint {
 	return endpoint{rule: "own, or all by role", act: act, serve: func(c *call) error {
 		if err := c.admit(act); err != nil {
@@ -120,9 +132,7 @@ func shown[T any](act lieciba.Act, step string, find func(*call) (T, target, boo
 		}
 		obj, t, visible, err := find(c)
 		if err == nil && !visible {
-			if err = notFound(t.what); step != "" {
-				err = c.refusedStep(step, t, "", err)
-			}
+			err = c.refusedStep(step, t, "", notFound(t.what))
 		}
 		if err != nil {
 			return err
@@ -140,21 +150,14 @@ func (c *call) admit(act lieciba.Act) error {
 	return err
 }
 
-// auditedRefusals are the acts whose refusal is evidence.
-var auditedRefusals = map[lieciba.Act]bool{
-	lieciba.ActWatchLive: true, lieciba.ActWatchArchive: true, lieciba.ActManageCameras: true,
-	lieciba.ActManageSites: true, lieciba.ActManageUsers: true, lieciba.ActPushSession: true,
-	lieciba.ActStartSession: true, lieciba.ActReadAudit: true, lieciba.ActReadEvidence: true, lieciba.ActCosign: true,
-	lieciba.ActExport: true, lieciba.ActPushEvent: true, lieciba.ActDraftPolicy: true,
-	lieciba.ActPlaceHold: true, lieciba.ActCheckEvidence: true,
-	lieciba.ActApproveRequest: true, lieciba.ActViewRequests: true,
-	lieciba.ActConfirmCancel: true, lieciba.ActLinkSession: true, lieciba.ActReadNotices: true, lieciba.ActManageWebhooks: true,
-}
+// harmlessReads are the acts whose refusal leaves no entry: what they show is on the
+// door. Every other refusal is evidence, and many of one person's are an alarm.
+var harmlessReads = []lieciba.Act{lieciba.ActViewSites}
 
 // auditRefusal records a refusal. The refusal stands even if that fails, so the
 // failure ends in the log.
 func (c *call) auditRefusal(act lieciba.Act, t target, outcome lieciba.Code) {
-	if !auditedRefusals[act] {
+	if slices.Contains(harmlessReads, act) {
 		return
 	}
 	e := c.entry(string(act), t)

@@ -76,7 +76,7 @@ func (c *call) siteFilter(act lieciba.Act) ([]lieciba.SiteID, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.allow(act, site.ID, "site"); err != nil {
+	if err := c.allowOn(act, target{site: site.ID, what: "site", id: string(site.ID)}); err != nil {
 		return nil, err
 	}
 	return []lieciba.SiteID{site.ID}, nil

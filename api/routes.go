@@ -43,7 +43,7 @@ func (s *Server) recordingRoutes() []route {
 		{post, "/v1/cameras/:id/key-frame", at(lieciba.ActWatchLive, s.cameraByID, s.keyFrame).talksToCamera().untilHangUp()},
 		{get, "/v1/cameras/:id/snapshot", at(lieciba.ActWatchLive, s.cameraByID, s.snapshot).talksToCamera()},
 		{post, "/v1/cameras/:id/whep", at(lieciba.ActWatchLive, s.cameraByID, s.watchLive).talksToCamera().untilHangUp()},
-		{del, "/v1/whep/:id", owned("live view", s.cfg.Live.Owner, s.hangUpLive)},
+		{del, "/v1/whep/:id", owned("live view", lieciba.ActWatchLive, s.cfg.Live.Owner, s.hangUpLive)},
 
 		{post, "/v1/discoveries", somewhere(lieciba.ActManageCameras, s.discover)},
 		{get, "/v1/discoveries/:id", somewhere(lieciba.ActManageCameras, s.getDiscovery)},
@@ -54,7 +54,7 @@ func (s *Server) recordingRoutes() []route {
 		{get, "/v1/exam-sessions/:id", at(lieciba.ActViewSessions, s.sessionByID, s.getSession)},
 		{get, "/v1/exam-sessions/:id/timeline", at(lieciba.ActViewSessions, s.sessionByID, s.timeline)},
 		{post, "/v1/exam-sessions/:id/playback", at(lieciba.ActWatchArchive, s.playbackByID, s.playback).talksToCamera().untilHangUp()},
-		{del, "/v1/playbacks/:id", owned("playback", s.cfg.Player.Owner, s.hangUpPlayback)},
+		{del, "/v1/playbacks/:id", owned("playback", lieciba.ActWatchArchive, s.cfg.Player.Owner, s.hangUpPlayback)},
 		{get, "/v1/segments/:id/content", at(lieciba.ActWatchArchive, s.segmentByID, s.segmentContent).boundsItself()},
 
 		{get, "/v1/audit", somewhere(lieciba.ActReadAudit, s.readAudit)},

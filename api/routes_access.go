@@ -7,7 +7,7 @@ func (s *Server) accessRoutes() []route {
 	return []route{
 		{get, "/v1/requests", somewhere(lieciba.ActViewRequests, s.listRequests)},
 		{post, "/v1/requests", somewhere(lieciba.ActViewRequests, s.askRequest)},
-		{get, "/v1/requests/:id", shown(lieciba.ActViewRequests, "", s.requestByID, s.getRequest)},
+		{get, "/v1/requests/:id", shown(lieciba.ActViewRequests, string(lieciba.ActViewRequests), s.requestByID, s.getRequest)},
 		{patch, "/v1/requests/:id", shown(lieciba.ActViewRequests, lieciba.AuditAmendRequest, s.requestByID, s.amendRequest)},
 		{del, "/v1/requests/:id", shown(lieciba.ActViewRequests, lieciba.AuditWithdrawRequest, s.requestByID, s.withdrawRequest)},
 		{post, "/v1/requests/:id/approval", shown(lieciba.ActApproveRequest, string(lieciba.ActApproveRequest), s.requestByID, s.approveRequest)},

@@ -42,9 +42,15 @@ func (s *Server) peopleRoutes() []route {
 // follows is about their own account only. A machine has none.
 func person(serve func(*call) error) endpoint {
 	return endpoint{rule: "a person, for themselves", serve: func(c *call) error {
-		if c.signIn == nil {
-			return lieciba.Errorf(lieciba.CodeForbidden, "only a person who has signed in may do this")
+		var err error = lieciba.Errorf(lieciba.CodeForbidden, "only a person who has signed in may do this")
+		if c.signIn != nil {
+			err = serve(c)
 		}
-		return serve(c)
+		if code := lieciba.CodeOf(err); c.signIn == nil || code == lieciba.CodeNotFresh {
+			e := c.entry(lieciba.AuditProve, target{what: "user", id: c.who.ID})
+			e.Outcome, e.Detail = string(code), c.gin.Request.Method+" "+c.gin.FullPath()
+			c.auditRefused(e)
+		}
+		return err
 	}}
 }

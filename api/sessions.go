@@ -29,7 +29,7 @@ func (s *Server) querySession(c *call, act lieciba.Act, name string) (lieciba.Se
 	if err != nil {
 		return "", err
 	}
-	return x.ID, c.allow(act, t.site, t.what)
+	return x.ID, c.allowOn(act, t)
 }
 
 // sessionRef finds a session by its ID, else by its external ID. An external ID
@@ -125,7 +125,7 @@ func (s *Server) sessionFilter(c *call) (storage.SessionFilter, error) {
 		if err != nil {
 			return f, err
 		}
-		if err := c.allow(lieciba.ActViewSessions, room.SiteID, "room"); err != nil {
+		if err := c.allowOn(lieciba.ActViewSessions, target{site: room.SiteID, what: "room", id: string(room.ID)}); err != nil {
 			return f, err
 		}
 		f.RoomID = room.ID
