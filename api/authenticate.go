@@ -208,15 +208,14 @@ func (s *Server) principal(ctx context.Context, by credential, now time.Time) (l
 	if by.signIn == "" {
 		return s.principalOfMachine(ctx, by, now)
 	}
-	all, err := s.cfg.Catalog.ListSignIns(ctx, by.user)
+	in, err := s.cfg.Catalog.SignInByID(ctx, by.signIn)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		return lieciba.Principal{}, errSignInNeeded()
+	}
 	if err != nil {
 		return lieciba.Principal{}, err
 	}
-	i := slices.IndexFunc(all, func(in lieciba.SignIn) bool { return in.ID == by.signIn })
-	if i < 0 {
-		return lieciba.Principal{}, errSignInNeeded()
-	}
-	who, _, err := s.principalOfSignIn(ctx, all[i], now)
+	who, _, err := s.principalOfSignIn(ctx, in, now)
 	return who, err
 }
 

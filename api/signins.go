@@ -78,15 +78,14 @@ func (c *call) endSignIn(of lieciba.UserID) error {
 	s := c.server
 	e := c.entry(lieciba.AuditEndSignIn, target{what: "sign_in", id: string(id)})
 	err = c.record(&e, func(ctx context.Context) error {
-		all, err := s.cfg.Catalog.ListSignIns(ctx, of)
+		in, err := s.cfg.Catalog.SignInByID(ctx, id)
 		if err != nil {
-			return err
+			return asNotFound(err, "sign-in")
 		}
-		i := slices.IndexFunc(all, func(in lieciba.SignIn) bool { return in.ID == id })
-		if i < 0 {
+		if of != "" && in.UserID != of {
 			return notFound("sign-in")
 		}
-		e.Detail = "of user:" + string(all[i].UserID)
+		e.Detail = "of user:" + string(in.UserID)
 		return s.cfg.Catalog.EndSignIn(ctx, id)
 	})
 	if err != nil {
