@@ -217,8 +217,8 @@ func readDocument(key SessionKey, doc SessionDocument, room Room, now time.Time)
 	s := ExamSession{SessionKey: key, SourceVersion: doc.SourceVersion, DocumentHash: doc.Hash(),
 		RoomID: room.ID, SiteID: room.SiteID, Seats: doc.Seats, State: SessionPlanned,
 		ID: NewID[SessionID](now), CreatedAt: Micro(now), UpdatedAt: Micro(now)}
-	if !ValidCode(key.ExternalID) {
-		return s, Invalid("external_id", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := CheckCode("external_id", key.ExternalID); err != nil {
+		return s, err
 	}
 	if doc.SourceVersion < 1 {
 		return s, Invalid("source_version", "must be 1 or more and rise with each change")

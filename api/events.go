@@ -41,8 +41,8 @@ type newEvent struct {
 // system learns of them and anchors them too.
 func (s *Server) pushedSession(c *call) (lieciba.ExamSession, target, error) {
 	ref := c.gin.Param("id")
-	if !lieciba.ValidCode(ref) {
-		return lieciba.ExamSession{}, target{}, lieciba.Invalid("external_id", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode("external_id", ref); err != nil {
+		return lieciba.ExamSession{}, target{}, err
 	}
 	x, err := s.cfg.Catalog.SessionByKey(c.ctx(), lieciba.SessionKey{Source: c.who.Name, ExternalID: ref})
 	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
@@ -59,8 +59,8 @@ const clockAhead = 5 * time.Minute
 func (in newEvent) event(c *call, x lieciba.ExamSession) (lieciba.SessionEvent, error) {
 	e := lieciba.SessionEvent{ID: lieciba.NewID[lieciba.EventID](c.now), SessionID: x.ID, Source: c.who.Name, ExternalID: in.EventID,
 		Kind: in.Kind, Appeal: in.Appeal, ReceivedAt: lieciba.Micro(c.now)}
-	if !lieciba.ValidCode(in.EventID) {
-		return e, lieciba.Invalid("event_id", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode("event_id", in.EventID); err != nil {
+		return e, err
 	}
 	switch in.Kind {
 	case lieciba.EventResultNotified:

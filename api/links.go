@@ -21,8 +21,8 @@ func (s *Server) linkSession(c *call, x lieciba.ExamSession) error {
 	if err := c.read(&in); err != nil {
 		return err
 	}
-	if !lieciba.ValidCode(in.ExternalID) {
-		return lieciba.Invalid("external_id", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode("external_id", in.ExternalID); err != nil {
+		return err
 	}
 	if err := s.checkSource(c.ctx(), in.Source); err != nil {
 		return err

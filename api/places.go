@@ -125,8 +125,8 @@ type siteChange struct {
 
 func (s *Server) putSite(c *call) error {
 	code := c.gin.Param("id")
-	if !lieciba.ValidCode(code) {
-		return lieciba.Invalid("code", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode("code", code); err != nil {
+		return err
 	}
 	var in siteChange
 	if err := c.read(&in); err != nil {
@@ -176,8 +176,9 @@ type roomChange struct {
 func (s *Server) roomChange(c *call) (roomChange, target, error) {
 	in := roomChange{}
 	t := target{what: "room", id: c.gin.Param("id")}
-	if in.code = t.id; !lieciba.ValidCode(in.code) {
-		return in, t, lieciba.Invalid("code", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	in.code = t.id
+	if err := lieciba.CheckCode("code", in.code); err != nil {
+		return in, t, err
 	}
 	if err := c.read(&in); err != nil {
 		return in, t, err

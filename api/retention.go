@@ -109,8 +109,8 @@ func (in newPolicy) draft() (p lieciba.RetentionPolicy, err error) {
 	if in.Name != nil {
 		p.Name = *in.Name
 	}
-	if !lieciba.ValidCode(p.Name) {
-		return p, lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode("name", p.Name); err != nil {
+		return p, err
 	}
 	if err := checkSentence("purpose", p.Purpose); err != nil {
 		return p, err

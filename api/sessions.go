@@ -162,8 +162,8 @@ type sessionPush struct {
 func (s *Server) pushRequest(c *call) (sessionPush, target, error) {
 	p := sessionPush{key: lieciba.SessionKey{Source: c.who.Name, ExternalID: c.gin.Param("id")}}
 	t := target{what: "exam_session", id: p.key.ExternalID}
-	if !lieciba.ValidCode(p.key.ExternalID) {
-		return p, t, lieciba.Invalid("external_id", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode("external_id", p.key.ExternalID); err != nil {
+		return p, t, err
 	}
 	if p.key.Source == lieciba.SourceAdHoc {
 		return p, t, lieciba.Errorf(lieciba.CodeForbidden, "the name %s is kept for sessions that are started by hand", lieciba.SourceAdHoc)

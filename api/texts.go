@@ -13,8 +13,8 @@ func checkImpersonal(field, s string) error { return lieciba.CheckImpersonal(fie
 
 // checkReference refuses what is no number of a case.
 func checkReference(field, s string) error {
-	if !lieciba.ValidCode(s) {
-		return lieciba.Invalid(field, "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode(field, s); err != nil {
+		return err
 	}
 	return checkImpersonal(field, s)
 }

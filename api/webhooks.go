@@ -59,8 +59,8 @@ func (s *Server) createWebhook(c *call) error {
 		return err
 	}
 	w := lieciba.Webhook{ID: lieciba.NewID[lieciba.WebhookID](c.now), Name: in.Name, URL: in.URL, Source: in.Source, CreatedAt: lieciba.Micro(c.now)}
-	if !lieciba.ValidCode(in.Name) {
-		return lieciba.Invalid("name", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
+	if err := lieciba.CheckCode("name", in.Name); err != nil {
+		return err
 	}
 	if in.Source != "" && !lieciba.ValidCode(in.Source) {
 		return lieciba.Invalid("source", "must be the name of a client, as its token has it; empty for every one")

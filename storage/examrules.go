@@ -129,13 +129,10 @@ func sameReadiness(a, b lieciba.Readiness) bool {
 
 // CheckLink checks a link on its own.
 func CheckLink(l SessionLink) error {
-	switch {
-	case l.Key.Source == "" || l.Key.Source == lieciba.SourceAdHoc:
+	if l.Key.Source == "" || l.Key.Source == lieciba.SourceAdHoc {
 		return lieciba.Invalid("source", "name the system that knows the session by another name")
-	case !lieciba.ValidCode(l.Key.ExternalID):
-		return lieciba.Invalid("external_id", "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit")
 	}
-	return nil
+	return lieciba.CheckCode("external_id", l.Key.ExternalID)
 }
 
 // PlanLink decides a LinkSession. ofSession is the session's link and ofKey that
