@@ -1,8 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type APIRequestContext, expect, type Page, request, test } from "@playwright/test";
+import { type APIRequestContext, type Browser, expect, type Page, request, test } from "@playwright/test";
+import type { Request } from "../src/lib/foureyes";
+import { accessible } from "./accessible";
+import { saysAll } from "./card";
 import { type Ready, startDemo } from "./demo";
+import { enter } from "./people";
 
 // A demo site of its own, whose first sessions are over and sealed soon.
 let site: Ready;
@@ -49,6 +53,20 @@ async function approve(kind: string) {
   expect(said.status()).toBe(200);
 }
 
+/** The approver reads who gets what: the key, that it is new under this name, and that all footage leaves. */
+async function readBy(browser: Browser) {
+  const page = await enter(browser, site.url, "vera", "trīs baltas kazas");
+  const answer = await approver.get("/v1/requests?state=requested&kind=export");
+  const { items } = (await answer.json()) as { items: Request[] };
+  await page.goto(`${site.url}/requests`);
+  const card = page.locator(`article[data-request="${items[0]!.id}"]`);
+  await saysAll(card, items[0]!);
+  await expect(card).toContainText("šis saņēmējs ar šo atslēgu vēl neko nav saņēmis");
+  await expect(card).toContainText("Izsniedz visu 2 kameru ierakstu");
+  await accessible(page);
+  await page.context().close();
+}
+
 async function signIn(page: Page) {
   await page.goto(site.url);
   await page.getByLabel("Lietotājvārds").fill(site.login);
@@ -59,6 +77,7 @@ async function signIn(page: Page) {
 
 test("a package of a sealed session, asked for and approved, leaves the house and proves itself", async ({
   page,
+  browser,
 }, info) => {
   await signIn(page);
   await page.goto(`${site.url}/sessions/${site.session}`);
@@ -74,6 +93,7 @@ test("a package of a sealed session, asked for and approved, leaves the house an
   await packages.getByRole("button", { name: "Pieprasīt pakotni" }).click();
   await expect(packages.getByText("Pieprasījums gaida apstiprinātāju līdz")).toBeVisible();
   await expect(packages.getByRole("button", { name: "Izmantot" })).toHaveCount(0);
+  await readBy(browser);
   await approve("export");
   await expect(packages.getByText("vera apstiprināja.")).toBeVisible();
   await packages.getByRole("button", { name: "Izmantot" }).click();
@@ -143,7 +163,11 @@ test("a hold ends when two people want it", async ({ page }) => {
   await page.goto(`${site.url}/sessions/${site.session}`);
   const holds = page.getByRole("region", { name: "Dzēšanas aizliegumi" });
   await holds.getByRole("button", { name: "Aizliegt dzēšanu" }).click();
+  await holds.getByLabel("Veids").selectOption({ label: "tiesa" });
   await holds.getByLabel("Atsauce").fill("A-17");
+  for (let i = 0; i < 2; i++) await page.waitForResponse((r) => r.url().includes("/v1/holds?session="));
+  await expect(holds.getByLabel("Veids")).toHaveValue("court"); // the page was drawn anew meanwhile
+  await expect(holds.getByLabel("Atsauce")).toHaveValue("A-17");
   await holds.getByLabel("Iemesls").fill("Apstrīdēšana");
   await holds.getByRole("button", { name: "Aizliegt dzēšanu" }).click();
   await holds.getByRole("button", { name: "Pieprasīt atcelšanu" }).click();

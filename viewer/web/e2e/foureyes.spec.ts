@@ -108,7 +108,7 @@ test("a reviewer asks, another approves exactly that, the reviewer sees pictures
   await accessible(approver);
   await yes.click();
   await expect(seen).toContainText("apstiprināts, vēl nav izmantots");
-  await expect(seen.getByRole("button")).toHaveCount(0);
+  await expect(seen.getByRole("button", { name: "Apstiprināt" })).toHaveCount(0);
 
   await expect(reviewer.getByText(`${anna} apstiprināja.`)).toBeVisible(told);
   await reviewer.getByRole("button", { name: "Sākt skatīšanos" }).click();

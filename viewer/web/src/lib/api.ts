@@ -117,7 +117,7 @@ export class Refusal extends Error {
     message: string,
     readonly field = "",
   ) {
-    super(message);
+    super(field ? `${field}: ${message}` : message);
   }
 }
 

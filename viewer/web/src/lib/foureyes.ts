@@ -8,6 +8,8 @@ export interface Asked {
   camera_ids: string[];
   from: string | null;
   to: string | null;
+  clip_from: string | null;
+  clip_to: string | null;
   until: string | null;
   appeal: string;
   incident_id: string | null;
@@ -18,23 +20,49 @@ export interface Asked {
   user_id: string | null;
   roles: string[];
   site_ids: string[];
-  name?: string;
-  scopes?: string[];
-  token_id?: string | null;
-  overlap_minutes?: number;
+  client: AskedClient | null;
   hold_id: string | null;
   policy_id: string | null;
   recording_id: string | null;
+}
+export interface AskedClient {
+  name: string;
+  roles: string[];
+  scopes: string[] | null;
+  certificate: string;
+  token: boolean;
+  days: number;
+  follows: string | null;
+  overlap_minutes: number;
+}
+interface SiteFact {
+  code: string;
+  name: string;
 }
 export interface Summary {
   external_id: string;
   room_code: string;
   cameras: string[];
-  footage: { bytes: number; seconds: number; segments: number } | null;
+  footage: {
+    bytes: number;
+    seconds: number;
+    segments: number;
+    cameras: number;
+    from: string | null;
+    to: string | null;
+  } | null;
+  recipient: { fingerprint: string; packages: number; other_keys: number; other_names: string[] } | null;
+  incident:
+    | (Pick<Incident, "state" | "at" | "kind" | "seat" | "note" | "by"> & {
+        camera_name: string;
+        recorded_at: string;
+      })
+    | null;
   hold: Hold | null;
   policy: Policy | null;
-  user: { login: string; name: string; roles: string[]; site_ids: string[] } | null;
-  incident: Pick<Incident, "at" | "kind" | "seat" | "note"> | null;
+  user: { login: string; name: string; roles: string[]; sites: SiteFact[] } | null;
+  sites: SiteFact[];
+  client: { certificate: string; until: string | null; same_name: number } | null;
   recording: { camera_name: string; state: string; window: { from: string; to: string } } | null;
 }
 export type Can = "approve" | "refuse" | "withdraw" | "amend" | "use";
@@ -101,9 +129,11 @@ export interface AppealFile {
 /** The waiting requests of others. */
 export const waiting = "/requests?state=requested&mine=false&limit=200";
 
-/** Whether a request waits for a person's decision; what was approved can be refused still, yet nobody waits for that. */
-export const decidable = (r: Request) =>
-  r.can.includes("approve") || (r.state === "requested" && r.can.includes("refuse"));
+/** Whether a request waits for this person: what they can only refuse, or refuse still, waits for others. */
+export const decidable = (r: Request) => r.can.includes("approve");
+
+/** Whether anything can still come of a request. */
+export const isOpen = (r: Request) => r.state === "requested" || r.state === "approved";
 
 /** A digest in groups of four, as people compare them. */
 export const grouped = (digest: string) => digest.match(/.{1,4}/g)?.join(" ") ?? "";

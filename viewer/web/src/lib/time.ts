@@ -33,17 +33,19 @@ export function span(from: Date, to: Date): string {
   return `${exactTime(from)}–${day(from) === day(to) ? clockTime(to) : exactTime(to)}`;
 }
 
+/** 24.2, in Latvian 24,2: a number with so many decimals. */
+export const decimal = (v: number, digits: number) =>
+  new Intl.NumberFormat(language.value === "lv" ? "lv-LV" : "en-GB", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(v);
+
 /** 0.8 s, 12 s, 3 min, 1 h 5 min: a length of time, as short as it can be read. */
 export function length(seconds: number): string {
   const s = Math.max(0, seconds);
-  const number = (v: number, digits: number) =>
-    new Intl.NumberFormat(language.value === "lv" ? "lv-LV" : "en-GB", {
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    }).format(v);
-  if (s < 10) return `${number(s, 1)} s`;
-  if (s < 120) return `${number(s, 0)} s`;
-  if (s < 7200) return `${number(s / 60, 0)} min`;
+  if (s < 10) return `${decimal(s, 1)} s`;
+  if (s < 120) return `${decimal(s, 0)} s`;
+  if (s < 7200) return `${decimal(s / 60, 0)} min`;
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
@@ -57,11 +59,7 @@ export function bytes(count: number): string {
     u++;
   }
   const digits = u === 0 || v >= 100 ? 0 : 1;
-  const number = new Intl.NumberFormat(language.value === "lv" ? "lv-LV" : "en-GB", {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  }).format(v);
-  return `${number} ${units[u] ?? ""}`;
+  return `${decimal(v, digits)} ${units[u] ?? ""}`;
 }
 
 /** Turns what a datetime-local input holds, taken as Riga time, into an instant; "" stays "". */

@@ -1,6 +1,6 @@
 import type { Page } from "../lib/evidence";
 import { me } from "../lib/api";
-import { decidable, type Request } from "../lib/foureyes";
+import { decidable, isOpen, type Request } from "../lib/foureyes";
 import { say } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { ListState } from "../parts/ListState";
@@ -11,8 +11,9 @@ export function Requests() {
   const list = usePoll<Page<Request>>("/requests?limit=200", 5000);
   const all = list.value?.items ?? [];
   const forMe = all.filter((r) => decidable(r) || r.can.includes("use"));
-  const mine = all.filter((r) => r.asked_by_id === me.value?.id && !forMe.includes(r) && r.can.length > 0);
-  const rest = all.filter((r) => !forMe.includes(r) && !mine.includes(r));
+  const mine = all.filter((r) => r.asked_by_id === me.value?.id && !forMe.includes(r) && isOpen(r));
+  const others = all.filter((r) => isOpen(r) && !forMe.includes(r) && !mine.includes(r));
+  const rest = all.filter((r) => !isOpen(r));
   return (
     <main class="page">
       <h1>{say("requests")}</h1>
@@ -21,6 +22,7 @@ export function Requests() {
         <>
           <Group title={say("waits_for_you")} requests={forMe} none={say("nothing_waits")} />
           <Group title={say("my_requests")} requests={mine} />
+          <Group title={say("open_requests")} requests={others} />
           <Group title={say("decided_requests")} requests={rest} />
         </>
       )}

@@ -1,13 +1,8 @@
-import { useState } from "preact/hooks";
-import { may, me, type Timeline } from "../lib/api";
-import type { Page } from "../lib/evidence";
-import type { Incident } from "../lib/exam";
-import type { Appeal } from "../lib/foureyes";
-import { say, sayCode } from "../lib/i18n";
-import { incidentText } from "../lib/incident";
-import { usePoll } from "../lib/poll";
+import { may, type Timeline } from "../lib/api";
+import { say } from "../lib/i18n";
 import { rigaInstant, rigaLocal } from "../lib/time";
 import { AskForm } from "./AskForm";
+import { Case, caseOf, NoCase, useCases } from "./Case";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
 
@@ -27,7 +22,7 @@ const week = 7 * 24 * 3600 * 1000; // a grant's usual life, in milliseconds
 
 /** Asks to see the session's archive: which cameras, what time, for which case, until when and why. */
 export function AskGrant({ data, range, onWhole }: Props) {
-  const cases = useCases(data.session_id);
+  const cases = useCases(data.session_id, "open");
   if (!may("ask_grant")) return null;
   const cameras = [...new Map(data.recordings.map((r) => [r.camera_id, r.camera_name]))];
   const iso = (t: number) => new Date(t).toISOString();
@@ -59,29 +54,6 @@ export function AskGrant({ data, range, onWhole }: Props) {
   );
 }
 
-interface CaseOption {
-  code: string;
-  text: string;
-}
-
-/** What it is for. The choice stays while the list is read anew. */
-function Case({ cases }: { cases: CaseOption[] }) {
-  const [picked, pick] = useState("");
-  const value = cases.some((c) => c.code === picked) ? picked : (cases[0]?.code ?? "");
-  return (
-    <label class="field">
-      <span>{say("case")}</span>
-      <select name="case" required value={value} onChange={(e) => pick(e.currentTarget.value)}>
-        {cases.map((c) => (
-          <option key={c.code} value={c.code}>
-            {c.text}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
 /** A time in Riga. Its value follows the range that the timeline's keys mark. */
 function Instant({ name, label, value }: { name: string; label: string; value: string }) {
   return (
@@ -99,53 +71,9 @@ function Instant({ name, label, value }: { name: string; label: string; value: s
   );
 }
 
-/** A grant is for a case: without any there is nothing to ask for. */
-function NoCase() {
-  return (
-    <p class="attention">
-      ▲ {say("no_case")} {may("view_appeals") && <a href="/appeals">{say("open_appeal")}</a>}
-    </p>
-  );
-}
-
-interface Cases {
-  options: CaseOption[];
-  /** Whether all of them are known by now. */
-  read: boolean;
-  error: string;
-}
-
-/** What a person may look for: the session's open appeals, its incidents, and what their role may. */
-function useCases(session: string): Cases {
-  const appeals = usePoll<Page<Appeal>>(
-    may("view_appeals") ? `/appeals?session=${session}&state=opened&state=court` : null,
-    10_000,
-  );
-  const incidents = usePoll<Page<Incident>>(`/exam-sessions/${session}/incidents`, 10_000);
-  const has = (role: string) => me.value?.roles.includes(role) ?? false;
-  const purposes = [
-    ...(has("reviewer") || has("security") ? ["data_subject"] : []),
-    ...(has("security") ? ["security"] : []),
-  ];
-  const standing = (incidents.value?.items ?? []).filter((i) => i.state !== "retracted");
-  return {
-    error: appeals.error || incidents.error,
-    read: Boolean(incidents.value && (appeals.value || !may("view_appeals"))),
-    options: [
-      ...(appeals.value?.items ?? []).map((a) => ({
-        code: `appeal:${a.reference}`,
-        text: say("for_appeal", { ref: a.reference }),
-      })),
-      ...standing.map((i) => ({ code: `incident_id:${i.id}`, text: incidentText(i) })),
-      ...purposes.map((p) => ({ code: `purpose:${p}`, text: sayCode("purpose", p) })),
-    ],
-  };
-}
-
 /** The body of the request. The whole session is asked for without a range. */
 function grantBody(data: Timeline, filled: FormData): Record<string, unknown> {
   const text = (name: string) => String(filled.get(name) ?? "");
-  const [kind = "appeal", ...rest] = text("case").split(":");
   const window = { from: Date.parse(data.window.from), to: Date.parse(data.window.to) };
   const from = Math.max(window.from, Date.parse(rigaInstant(text("from"))));
   const to = Math.min(window.to, Date.parse(rigaInstant(text("to"))));
@@ -156,7 +84,7 @@ function grantBody(data: Timeline, filled: FormData): Record<string, unknown> {
     camera_ids: filled.getAll("camera"),
     ...(whole ? {} : { from: new Date(from).toISOString(), to: new Date(to).toISOString() }),
     until: rigaInstant(text("until")),
-    [kind]: rest.join(":"),
+    ...caseOf(filled),
     reason: text("reason"),
   };
 }

@@ -29,7 +29,7 @@ export function UseRequest({ r }: { r: Request }) {
     <Acting<{ token?: string }>
       path={`/requests/${r.id}/use`}
       text={say(r.kind === "grant" ? "begin" : "use_request")}
-      done={(made) => showOnce(say("client_token"), made.token)}
+      done={(made) => showOnce(say("token_of", { name: r.asked.client?.name ?? "" }), made.token)}
     />
   );
 }

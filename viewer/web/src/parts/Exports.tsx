@@ -2,9 +2,10 @@ import { may } from "../lib/api";
 import type { Export, Page } from "../lib/evidence";
 import { choices, say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { bytes, when } from "../lib/time";
+import { bytes, rigaInstant, when } from "../lib/time";
 import { Asked, useOpen } from "./Asked";
 import { AskForm } from "./AskForm";
+import { Case, caseOf, useCases } from "./Case";
 import { Choice } from "./Choice";
 import { Field } from "./Field";
 import { Refused } from "./Refused";
@@ -63,14 +64,39 @@ function One({ e }: { e: Export }) {
   );
 }
 
+/** The body of the request; what was left empty is left out. */
+function body(session: string, f: FormData): Record<string, unknown> {
+  const text = (name: string) => String(f.get(name) ?? "");
+  const clip = (name: string) => (text(name) ? { [name]: rigaInstant(text(name)) } : {});
+  return {
+    kind: "export",
+    session_id: session,
+    reason: text("reason"),
+    recipient_kind: text("recipient_kind"),
+    recipient_name: text("recipient_name"),
+    recipient: text("recipient"),
+    ...caseOf(f),
+    ...clip("clip_from"),
+    ...clip("clip_to"),
+  };
+}
+
 function Ask({ session }: { session: string }) {
-  const body = (f: FormData) => ({ kind: "export", session_id: session, ...Object.fromEntries(f) });
+  const cases = useCases(session, "all");
+  const clip = (name: "clip_from" | "clip_to") => (
+    <Field name={name} label={`${say(name)} (${say("tz")})`} type="datetime-local" step={1} />
+  );
   return (
-    <AskForm text={say("ask_package")} path="/requests" body={body}>
+    <AskForm text={say("ask_package")} path="/requests" body={(f) => body(session, f)}>
       <Field name="reason" label={say("purpose")} required focus />
       <Choice name="recipient_kind" label={say("kind")} value="appeal_board" options={choices("recipient")} />
       <Field name="recipient_name" label={say("recipient")} required />
       <Field name="recipient" label={say("recipient_key")} placeholder="age1…" />
+      <Case cases={[{ code: "", text: say("no_one_case") }, ...cases.options]} optional />
+      {clip("clip_from")}
+      {clip("clip_to")}
+      <p class="quiet">{say("clip_why")}</p>
+      {cases.error && <Refused why={cases.error} />}
     </AskForm>
   );
 }

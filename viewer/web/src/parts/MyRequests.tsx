@@ -1,10 +1,10 @@
-import type { Request } from "../lib/foureyes";
+import { isOpen, type Request } from "../lib/foureyes";
 import { say } from "../lib/i18n";
 import { Asked } from "./Asked";
 
 /** Where one's own requests to see this session stand, and what was approved and not begun. */
 export function MyRequests({ requests }: { requests: Request[] }) {
-  const open = requests.filter((r) => r.state === "requested" || r.state === "approved");
+  const open = requests.filter(isOpen);
   const refused = requests.find((r) => r.state === "refused");
   return (
     <div role="status">

@@ -2,7 +2,7 @@ import { may, type Session } from "../lib/api";
 import type { CameraReadiness, Readiness as Read, ReadinessItem } from "../lib/exam";
 import { say, sayCode } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
-import { bytes, when } from "../lib/time";
+import { bytes, decimal, when } from "../lib/time";
 import { Acting } from "./Acting";
 import { AskForm } from "./AskForm";
 import { Field } from "./Field";
@@ -143,5 +143,5 @@ function figure(i: ReadinessItem): string {
   if (i.unit === "") return "";
   if (i.unit === "bytes") return bytes(i.value);
   const digits = Math.abs(i.value) < 100 ? 1 : 0;
-  return `${i.value.toFixed(digits)} ${i.unit}`;
+  return `${decimal(i.value, digits)} ${i.unit}`;
 }

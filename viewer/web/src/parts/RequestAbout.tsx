@@ -1,11 +1,9 @@
-import type { Site } from "../lib/api";
-import { may } from "../lib/api";
-import type { Page, Policy } from "../lib/evidence";
-import type { Request } from "../lib/foureyes";
+import type { Policy } from "../lib/evidence";
+import type { AskedClient, Request } from "../lib/foureyes";
 import { say, sayCode } from "../lib/i18n";
 import { incidentText } from "../lib/incident";
 import { period } from "../lib/period";
-import { usePoll } from "../lib/poll";
+import { exactTime, when } from "../lib/time";
 import { Fact } from "./Fact";
 
 /** What the looking or the handing out is for. */
@@ -16,10 +14,22 @@ export function CaseFact({ r: { asked: a, summary: s } }: { r: Request }) {
     a.purpose && sayCode("purpose", a.purpose),
   ].filter(Boolean);
   if (of.length === 0) return null;
+  const i = s.incident;
   return (
     <Fact name={say("case")}>
       {of.join(", ")}
-      {s.incident?.note && <div class="quiet">{s.incident.note}</div>}
+      {i && (
+        <div class="quiet">
+          {[
+            sayCode("mark", i.state),
+            i.camera_name,
+            i.note,
+            say("marked_by", { who: i.by, time: exactTime(new Date(i.recorded_at)) }),
+          ]
+            .filter(Boolean)
+            .join(" · ")}
+        </div>
+      )}
     </Fact>
   );
 }
@@ -36,7 +46,7 @@ export function About({ r }: { r: Request }) {
       )}
       {policy && <PolicyFacts p={policy} />}
       {r.kind === "roles" && <RolesFacts r={r} />}
-      {r.kind === "client_token" && <ClientFacts r={r} />}
+      {r.asked.client && <ClientFacts client={r.asked.client} r={r} />}
     </>
   );
 }
@@ -64,16 +74,11 @@ function PolicyFacts({ p }: { p: Policy }) {
 }
 
 const rolesText = (list: string[]) => list.map((x) => sayCode("role", x)).join(", ") || say("no_roles");
+const sitesText = (list: { code: string; name: string }[]) =>
+  list.map((s) => `${s.name} (${s.code})`).join(", ") || say("no_sites_of_user");
 
-/** The names of sites; an ID where the reader may not see the site. */
-function useSites(): (ids: string[]) => string {
-  const sites = usePoll<Page<Site>>(may("view_sites") ? "/sites" : null, 60_000);
-  const name = (id: string) => sites.value?.items.find((s) => s.id === id)?.name ?? id;
-  return (ids) => ids.map(name).join(", ") || say("no_sites_of_user");
-}
-
+/** What an account is now and what it shall be, roles and sites. */
 function RolesFacts({ r: { asked: a, summary: s } }: { r: Request }) {
-  const sites = useSites();
   return (
     <>
       {s.user && (
@@ -82,23 +87,45 @@ function RolesFacts({ r: { asked: a, summary: s } }: { r: Request }) {
             {s.user.name} ({s.user.login})
           </Fact>
           <Fact name={say("roles_now")}>{rolesText(s.user.roles)}</Fact>
-          <Fact name={say("sites_now")}>{sites(s.user.site_ids)}</Fact>
+          <Fact name={say("sites_now")}>{sitesText(s.user.sites)}</Fact>
         </>
       )}
       <Fact name={say("roles_asked")}>{rolesText(a.roles)}</Fact>
-      <Fact name={say("sites_asked")}>{sites(a.site_ids)}</Fact>
+      <Fact name={say("sites_asked")}>{sitesText(s.sites)}</Fact>
     </>
   );
 }
 
-/** A machine's token: its name is the source of what it pushes. */
-function ClientFacts({ r: { asked: a } }: { r: Request }) {
+/** A machine that is to be let in: its name is the source of what it pushes. */
+function ClientFacts({ client: x, r: { summary: s } }: { client: AskedClient; r: Request }) {
+  const same = s.client?.same_name ?? 0;
   return (
     <>
-      <Fact name={say("client_token")}>{a.name}</Fact>
-      <Fact name={say("roles_asked")}>{rolesText(a.roles)}</Fact>
+      <Fact name={say("client_token")}>
+        {x.name}
+        {same > 0 && <div class="attention">▲ {say("same_name", { n: same })}</div>}
+      </Fact>
+      <Fact name={say("roles_asked")}>{rolesText(x.roles)}</Fact>
       <Fact name={say("scopes")}>
-        {a.scopes?.map((x) => sayCode("act", x)).join(", ") || say("all_of_role")}
+        {x.scopes?.map((a) => sayCode("act", a)).join(", ") || say("all_of_role")}
+      </Fact>
+      {x.follows ? (
+        <Fact name={say("follows")}>
+          <code>{x.follows}</code> · {say("overlap_minutes")}: {x.overlap_minutes}
+        </Fact>
+      ) : (
+        <Fact name={say("valid_days")}>{x.days}</Fact>
+      )}
+      {s.client?.certificate && (
+        <Fact name={say("key_fingerprint")}>
+          <code>{s.client.certificate}</code>
+          {s.client.until && ` · ${say("valid_until")} ${when(s.client.until)}`}
+        </Fact>
+      )}
+      <Fact name={say("proves_by")}>
+        {[x.certificate && say("client_certificate"), x.token && say("client_token")]
+          .filter(Boolean)
+          .join(" + ") || say("client_token")}
       </Fact>
     </>
   );

@@ -11,10 +11,10 @@ import { RequestFacts } from "./RequestFacts";
 
 /** One request: who asks, what exactly, and what the person who reads it can do. */
 export function RequestCard({ request }: { request: Request }) {
-  const open = request.can.length > 0;
-  // The list tells no amounts: what can be decided is read whole.
-  const whole = usePoll<Request>(open ? `/requests/${request.id}` : null, 10_000);
-  const r = (open && whole.value) || request;
+  // What can be approved is read with all that it concerns, where the list left that out.
+  const short = request.can.includes("approve") && request.asked.session_id && !request.summary.footage;
+  const whole = usePoll<Request>(short ? `/requests/${request.id}` : null, 10_000);
+  const r = (short && whole.value) || request;
   const what = sayCode("request", r.kind);
   return (
     <article class="panel request" aria-label={say("asks", { who: r.asked_by, what })} data-request={r.id}>
@@ -26,7 +26,7 @@ export function RequestCard({ request }: { request: Request }) {
       </div>
       <RequestFacts r={r} />
       {whole.error && <Refused why={whole.error} />}
-      {r.can.includes("refuse") && whole.value && <Decide r={r} />}
+      {r.can.includes("refuse") && (!short || whole.value) && <Decide r={r} />}
       <Own r={r} />
     </article>
   );

@@ -44,14 +44,18 @@ function What({ r }: { r: Request }) {
         <>
           <Fact name={say("cameras")}>{s.cameras.join(", ") || say("all_cameras")}</Fact>
           <Fact name={say("footage_span")}>
-            {a.from && a.to ? span(new Date(a.from), new Date(a.to)) : say("whole_session")} ({say("tz")})
+            {a.from && a.to ? between(a.from, a.to) : say("whole_session")} ({say("tz")})
           </Fact>
+          {a.clip_from && a.clip_to && (
+            <Fact name={say("clip")}>
+              {between(a.clip_from, a.clip_to)} ({say("tz")})
+            </Fact>
+          )}
         </>
       )}
       {s.recording && (
         <Fact name={say("camera")}>
-          {s.recording.camera_name},{" "}
-          {span(new Date(s.recording.window.from), new Date(s.recording.window.to))}
+          {s.recording.camera_name}, {between(s.recording.window.from, s.recording.window.to)}
         </Fact>
       )}
       {s.footage && (
@@ -61,18 +65,53 @@ function What({ r }: { r: Request }) {
             size: bytes(s.footage.bytes),
             n: s.footage.segments,
           })}
+          {r.kind === "export" && <Leaves f={s.footage} />}
         </Fact>
       )}
       {a.until && <Fact name={say("grant_until")}>{when(a.until)}</Fact>}
       <CaseFact r={r} />
-      {a.recipient_name && <Fact name={say("recipient")}>{recipient(r)}</Fact>}
+      {a.recipient_name && <Recipient r={r} />}
       <About r={r} />
     </>
   );
 }
 
-function recipient({ asked: a }: Request): string {
+const between = (from: string, to: string) => span(new Date(from), new Date(to));
+
+/** A package holds all that its cameras recorded, whatever its copy for watching shows. */
+function Leaves({ f }: { f: NonNullable<Request["summary"]["footage"]> }) {
+  return (
+    <div class="attention">
+      ▲ {say("leaves_all", { n: f.cameras })}
+      {f.from && f.to && ` ${between(f.from, f.to)}`}
+    </div>
+  );
+}
+
+/** Who gets a package, and whether the key is one that this name had before. */
+function Recipient({ r: { asked: a, summary: s } }: { r: Request }) {
   const kind = a.recipient_kind ? ` (${sayCode("recipient", a.recipient_kind)})` : "";
-  const key = a.recipient ? say("encrypted_for", { key: a.recipient }) : say("not_encrypted");
-  return `${a.recipient_name}${kind}, ${key}`;
+  const k = s.recipient;
+  return (
+    <>
+      <Fact name={say("recipient")}>
+        {a.recipient_name}
+        {kind}, {a.recipient ? say("encrypted_for", { key: a.recipient }) : say("not_encrypted")}
+      </Fact>
+      {k && a.recipient && (
+        <Fact name={say("key_fingerprint")}>
+          <code>{grouped(k.fingerprint)}</code>
+          {k.packages > 0 ? (
+            <div class="good">✓ {say("key_known", { n: k.packages })}</div>
+          ) : (
+            <div class="attention">▲ {say("key_new")}</div>
+          )}
+          {k.other_keys > 0 && <div class="attention">▲ {say("key_others", { n: k.other_keys })}</div>}
+          {k.other_names.length > 0 && (
+            <div class="attention">▲ {say("key_shared", { names: k.other_names.join(", ") })}</div>
+          )}
+        </Fact>
+      )}
+    </>
+  );
 }

@@ -366,4 +366,22 @@ export const words: Record<keyof typeof lv, string> = {
   what_you_make_of_it: "What you make of it",
   why_begin: "Why the exam may begin",
   without_roles: "without roles",
+  marked_by: "marked by {who}, {time}",
+  same_name:
+    "{n} valid client has this name already: its sessions are this one's too.|{n} valid clients have this name already: their sessions are this one's too.",
+  follows: "Follows",
+  proves_by: "Proves itself by",
+  clip: "Copy for watching",
+  leaves_all: "All footage of {n} camera leaves the house,|All footage of {n} cameras leaves the house,",
+  key_known:
+    "this recipient had {n} package under this key before|this recipient had {n} packages under this key before",
+  key_new:
+    "this recipient had nothing under this key before: compare the fingerprint with them by another way",
+  key_others: "this recipient had {n} other key before|this recipient had {n} other keys before",
+  key_shared: "others had packages under this key: {names}",
+  no_one_case: "none",
+  clip_from: "Copy for watching from",
+  clip_to: "Copy for watching to",
+  clip_why: "The times cut the copy for watching only: the package holds all footage of its cameras.",
+  open_requests: "Waits for others",
 };

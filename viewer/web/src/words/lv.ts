@@ -367,4 +367,23 @@ export const words = {
   what_you_make_of_it: "Ko par to secināt",
   why_begin: "Kāpēc eksāmens drīkst sākties",
   without_roles: "bez lomām",
+  marked_by: "atzīmēja {who}, {time}",
+  same_name:
+    "Šāds nosaukums jau ir {n} derīgām atslēgām: to sesijas ir kopīgas.|Šāds nosaukums jau ir {n} derīgai atslēgai: to sesijas ir kopīgas.|Šāds nosaukums jau ir {n} derīgām atslēgām: to sesijas ir kopīgas.",
+  follows: "Aizstāj",
+  proves_by: "Apliecina sevi ar",
+  clip: "Skatīšanās kopija",
+  leaves_all:
+    "Izsniedz visu {n} kameru ierakstu,|Izsniedz visu {n} kameras ierakstu,|Izsniedz visu {n} kameru ierakstu,",
+  key_known:
+    "šis saņēmējs ar šo atslēgu jau saņēmis {n} pakotņu|šis saņēmējs ar šo atslēgu jau saņēmis {n} pakotni|šis saņēmējs ar šo atslēgu jau saņēmis {n} pakotnes",
+  key_new: "šis saņēmējs ar šo atslēgu vēl neko nav saņēmis: salīdziniet kontrolsummu ar saņēmēju citā ceļā",
+  key_others:
+    "šim saņēmējam agrāk bijis {n} citu atslēgu|šim saņēmējam agrāk bijusi {n} cita atslēga|šim saņēmējam agrāk bijušas {n} citas atslēgas",
+  key_shared: "ar šo atslēgu saņēmuši arī: {names}",
+  no_one_case: "neviena",
+  clip_from: "Skatīšanās kopija no",
+  clip_to: "Skatīšanās kopija līdz",
+  clip_why: "Laiki ierobežo tikai skatīšanās kopiju: pakotnē ir viss šo kameru ieraksts.",
+  open_requests: "Gaida citus",
 };

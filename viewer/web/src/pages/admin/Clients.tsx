@@ -36,7 +36,7 @@ export function Clients() {
       {open.error && <Refused why={open.error} />}
       {open.requests.map((r) => (
         <div class="line" key={r.id}>
-          <strong>{r.asked.name}</strong> <Asked r={r} />
+          <strong>{r.asked.client?.name}</strong> <Asked r={r} />
         </div>
       ))}
       <ListState of={list} none={say("no_clients")} />
@@ -57,10 +57,14 @@ function NewClient() {
     >
       <Field name="name" label={say("name")} required focus maxLength={64} />
       <Choice name="role" label={say("role")} value="monitoring" options={roles} />
-      <Field name="days" label={say("valid_days")} type="number" min={1} max={730} value={365} required />
+      <Days />
     </AskForm>
   );
 }
+
+const Days = () => (
+  <Field name="days" label={say("valid_days")} type="number" min={1} max={730} value={365} required />
+);
 
 const citizenshipActs = ["push_session", "push_event", "read_notices"];
 
@@ -75,6 +79,7 @@ function AskClient() {
         ticked={citizenshipActs}
         options={citizenshipActs.map((code) => ({ code, text: sayCode("act", code) }))}
       />
+      <Days />
       <label class="field whole">
         <span>{say("certificate_pem")}</span>
         <textarea name="certificate" rows={4} placeholder="-----BEGIN CERTIFICATE-----" />
@@ -88,10 +93,13 @@ function askBody(f: FormData): Record<string, unknown> {
   const certificate = String(f.get("certificate") ?? "").trim();
   return {
     kind: "client_token",
-    name: f.get("name"),
-    roles: ["citizenship"],
-    scopes: f.getAll("scope"),
-    ...(certificate && { certificate }),
+    client: {
+      name: f.get("name"),
+      roles: ["citizenship"],
+      scopes: f.getAll("scope"),
+      days: Number(f.get("days")),
+      ...(certificate && { certificate }),
+    },
     reason: f.get("reason"),
   };
 }
@@ -140,7 +148,7 @@ function Rows({ all, over, open }: { all: Client[]; over: (c: Client) => boolean
 function Changes({ c, open }: { c: Client; open: Open }) {
   const asked = c.roles.includes("citizenship");
   const machine = c.roles.every((r) => r === "monitoring" || r === "witness"); // people's roles: at the server itself only
-  const waits = open.requests.some((r) => r.asked.token_id === c.id);
+  const waits = open.requests.some((r) => r.asked.client?.follows === c.id);
   const overlap = (
     <Field
       name="overlap"
@@ -161,8 +169,7 @@ function Changes({ c, open }: { c: Client; open: Open }) {
           path="/requests"
           body={(f) => ({
             kind: "client_token",
-            token_id: c.id,
-            overlap_minutes: minutes(f),
+            client: { follows: c.id, overlap_minutes: minutes(f) },
             reason: f.get("reason"),
           })}
         >
