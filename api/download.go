@@ -70,7 +70,8 @@ func (s *Server) sendPackage(c *call, e lieciba.Export, x lieciba.ExamSession, f
 	if e.SHA256 != [32]byte{} {
 		h.Set("ETag", `"`+hex.EncodeToString(e.SHA256[:])+`"`)
 	}
-	paced := &pacedReader{ReadSeeker: file, w: c.gin.Writer, timeout: s.cfg.RequestTimeout}
+	paced := &pacedReader{ReadSeeker: file, w: c.gin.Writer, timeout: s.cfg.RequestTimeout,
+		ctx: c.ctx(), right: c.standing(lieciba.ActExport, t)}
 	http.ServeContent(c.gin.Writer, c.gin.Request, "", time.Time{}, paced)
 	c.cause = paced.failed // for the log: net/http cuts an answer that is shorter than its Content-Length
 	if !s.downloads.add(e.ID, c.who.ID, c.sent(), size) || e.State != lieciba.ExportSealed {
@@ -102,11 +103,17 @@ type pacedReader struct {
 	io.ReadSeeker
 	w       http.ResponseWriter
 	timeout time.Duration
+	ctx     context.Context
+	right   *standing
 	failed  error
 }
 
 // Read implements io.Reader.
 func (r *pacedReader) Read(p []byte) (int, error) {
+	if err := r.right.check(r.ctx); err != nil {
+		r.failed = err
+		return 0, err
+	}
 	setWriteDeadline(r.w, r.timeout)
 	n, err := r.ReadSeeker.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {

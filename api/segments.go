@@ -47,7 +47,8 @@ func (s *Server) segmentContent(c *call, seg segmentToServe) error {
 	if seg.State == lieciba.SegmentDeleted {
 		return lieciba.Errorf(lieciba.CodeNotFound, "the bytes of this segment were deleted by policy; its hash is kept")
 	}
-	r := &segmentReader{ctx: c.ctx(), source: s.cfg.Source, segment: seg.Segment, timeout: s.cfg.RequestTimeout, w: c.gin.Writer}
+	r := &segmentReader{ctx: c.ctx(), source: s.cfg.Source, segment: seg.Segment, timeout: s.cfg.RequestTimeout, w: c.gin.Writer,
+		right: c.standing(lieciba.ActWatchArchive, seg.target)}
 	var first [1]byte
 	if _, err := io.ReadFull(r, first[:]); err != nil {
 		if lieciba.CodeOf(err) == lieciba.CodeNotFound { // the row is there: the bytes must be too
@@ -93,6 +94,7 @@ type segmentReader struct {
 	segment lieciba.Segment
 	timeout time.Duration // of one read, and of sending its bytes
 	w       http.ResponseWriter
+	right   *standing
 	off     int64
 	buf     []byte // of the segment from bufAt
 	bufAt   int64
@@ -116,6 +118,9 @@ func (r *segmentReader) Read(p []byte) (int, error) {
 }
 
 func (r *segmentReader) fill() error {
+	if err := r.right.check(r.ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
 	defer cancel()
 	if r.buf == nil {

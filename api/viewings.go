@@ -100,14 +100,57 @@ func (c *call) watch(id string, of hanger, act lieciba.Act, t target) error {
 // catalogue does not answer nothing ends.
 func (s *Server) reviewViews(ctx context.Context) {
 	for id, x := range s.viewings.under() {
-		switch err := s.mayGoOn(ctx, x); lieciba.CodeOf(err) {
-		case "":
-		case lieciba.CodeUnauthenticated, lieciba.CodeForbidden, lieciba.CodeNeedsGrant:
+		switch err := s.mayGoOn(ctx, x); {
+		case err == nil:
+		case rightEnded(err):
 			s.hangUp(ctx, id, x)
 		default:
 			s.cfg.Log.WarnContext(ctx, "the right to a view cannot be looked up; it goes on", "viewing", id, "error", err)
 		}
 	}
+}
+
+// rightEnded tells a right that has ended from one that cannot be looked up now.
+func rightEnded(err error) bool {
+	switch lieciba.CodeOf(err) {
+	case lieciba.CodeUnauthenticated, lieciba.CodeForbidden, lieciba.CodeNeedsGrant:
+		return true
+	}
+	return false
+}
+
+// standing looks now and then whether who gets a long answer may still have it: a
+// slow reader must not take footage out after their grant was revoked. Not safe
+// for concurrent use.
+type standing struct {
+	server *Server
+	right  viewing
+	next   time.Time // look again at
+}
+
+// standing is the caller's right to what they are about to get.
+func (c *call) standing(act lieciba.Act, t target) *standing {
+	g := &standing{server: c.server, right: viewing{credential: c.credential, act: act, site: t.site}, next: c.now.Add(c.server.cfg.ReviewEvery)}
+	if c.grant != nil {
+		g.right.grant = c.grant.ID
+	}
+	return g
+}
+
+// check returns an error when the right has ended. While the catalogue does not
+// answer nothing ends.
+func (g *standing) check(ctx context.Context) error {
+	now := g.server.cfg.Now()
+	if now.Before(g.next) {
+		return nil
+	}
+	g.next = now.Add(g.server.cfg.ReviewEvery)
+	err := g.server.mayGoOn(ctx, g.right)
+	if err == nil || rightEnded(err) {
+		return err
+	}
+	g.server.cfg.Log.WarnContext(ctx, "the right to a download cannot be looked up; it goes on", "error", err)
+	return nil
 }
 
 func (s *Server) hangUp(ctx context.Context, id string, x viewing) {
