@@ -194,6 +194,11 @@ test("a running session that its source cancels goes on when a person says so", 
   };
   const pushed = await page.request.put(`${site.url}/v1/exam-sessions/${s.external_id}`, { headers, data });
   expect(pushed.status(), await pushed.text()).toBeLessThan(300);
+  await page.goto(`${site.url}/sessions`);
+  await expect(page.getByRole("row").filter({ hasText: s.external_id })).toContainText(
+    "jāizlemj par atcelšanu",
+  );
+  await page.getByRole("link", { name: s.external_id }).click();
   const panel = page.getByRole("region", { name: "Sesijas atcelšana" });
   await expect(panel).toContainText("lūdz atcelt sesiju, kas notiek");
   await accessible(page);

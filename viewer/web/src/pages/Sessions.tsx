@@ -37,6 +37,7 @@ export function Sessions() {
                 <td>
                   {s.state === "running" && <span class="recording">● </span>}
                   {sayCode("state", s.state)}
+                  {s.cancel_asked && <div class="attention">▲ {say("cancel_waits")}</div>}
                 </td>
               </tr>
             ))}

@@ -384,4 +384,5 @@ export const words: Record<keyof typeof lv, string> = {
   clip_to: "Copy for watching to",
   clip_why: "The times cut the copy for watching only: the package holds all footage of its cameras.",
   open_requests: "Waits for others",
+  cancel_waits: "its cancellation waits for a decision",
 };

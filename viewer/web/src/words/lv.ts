@@ -386,4 +386,5 @@ export const words = {
   clip_to: "Skatīšanās kopija līdz",
   clip_why: "Laiki ierobežo tikai skatīšanās kopiju: pakotnē ir viss šo kameru ieraksts.",
   open_requests: "Gaida citus",
+  cancel_waits: "jāizlemj par atcelšanu",
 };
