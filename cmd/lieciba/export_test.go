@@ -220,19 +220,18 @@ func TestExportCommandRefuses(t *testing.T) {
 func approvedExport(t *testing.T, cat storage.Catalog, kind lieciba.RequestKind, a lieciba.Asked) lieciba.Request {
 	t.Helper()
 	now := time.Now()
-	asker := lieciba.Principal{ID: lieciba.NewID[string](now), Name: "rita"}
+	asker := person(t, cat, "rita", now, lieciba.RoleReviewer)
 	r, err := lieciba.NewRequest(kind, a, "Apelācija A-17", asker, now)
 	require.NoError(t, err)
 	e := server.ShellEntry(lieciba.AuditAsk(kind), now)
 	require.NoError(t, cat.Act(t.Context(), &e, func(ctx context.Context) error { return cat.PutRequest(ctx, r) }))
-	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](now), Login: "berta-" + string(r.ID)[24:], Roles: []lieciba.Role{lieciba.RoleApprover}, CreatedAt: lieciba.Micro(now)}
-	require.NoError(t, cat.PutUser(t.Context(), u))
-	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](now), UserID: u.ID, FreshAt: now, FreshBy: lieciba.SignInPasskey}
+	by := person(t, cat, "berta", now, lieciba.RoleApprover)
+	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](now), UserID: lieciba.UserID(by.ID), FreshAt: now, FreshBy: lieciba.SignInPasskey}
 	e = server.ShellEntry(string(lieciba.ActApproveRequest), now)
-	e.Who, e.WhoID, e.Object = u.Login, string(u.ID), "request:"+string(r.ID)
+	e.Who, e.WhoID, e.Object = by.Name, by.ID, "request:"+string(r.ID)
 	require.NoError(t, cat.Act(t.Context(), &e, func(ctx context.Context) error {
 		r, err = cat.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
-			next, err := r.Approve(lieciba.Principal{ID: string(u.ID), Name: u.Login, Roles: u.Roles}, in, r.Digest, now, lieciba.SignInPasskey)
+			next, err := r.Approve(by, in, r.Digest, now, lieciba.SignInPasskey)
 			return &next, err
 		})
 		return err
@@ -278,6 +277,12 @@ func TestExportCommandSpendsARequest(t *testing.T) {
 	u.Disabled = true
 	require.NoError(t, cat.PutUser(t.Context(), u))
 	refused(gone.ID, "who approved this, is closed")
+	gone = approvedExport(t, cat, lieciba.RequestExport, lieciba.Asked{SessionID: session.ID, RecipientName: "Tiesa"})
+	u, err = cat.User(t.Context(), lieciba.UserID(gone.AskedByID))
+	require.NoError(t, err)
+	u.Roles = []lieciba.Role{lieciba.RoleSecurity}
+	require.NoError(t, cat.PutUser(t.Context(), u))
+	refused(gone.ID, "rita, who asked for this, may not ask for it any more")
 
 	list, err := cat.ListExports(t.Context(), storage.ExportFilter{SessionID: session.ID})
 	require.NoError(t, err)

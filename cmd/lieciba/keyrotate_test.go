@@ -12,21 +12,29 @@ import (
 	"lieciba/storage/sequencer"
 )
 
+// person stores an account, whose login only begins with the name, and returns it
+// as it asks and approves.
+func person(t *testing.T, cat storage.Catalog, name string, at time.Time, roles ...lieciba.Role) lieciba.Principal {
+	t.Helper()
+	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](at), Roles: roles, CreatedAt: lieciba.Micro(at)}
+	u.Login = name + "-" + string(u.ID)[24:]
+	require.NoError(t, cat.PutUser(t.Context(), u))
+	return lieciba.Principal{ID: string(u.ID), Name: name, Roles: roles}
+}
+
 // rotation stores somebody's request, asked so long ago, which another approved
 // right then if approved says so.
 func (l *hashLog) rotation(t *testing.T, kind lieciba.RequestKind, approved bool, ago time.Duration) lieciba.Request {
 	t.Helper()
 	at := time.Now().Add(-ago)
-	asker := lieciba.Principal{ID: lieciba.NewID[string](at), Name: "admin"}
+	asker := person(t, l.catalog, "admin", at, lieciba.RoleAdmin)
 	r, err := lieciba.NewRequest(kind, lieciba.Asked{}, "The operator left", asker, at)
 	require.NoError(t, err)
 	require.NoError(t, l.catalog.PutRequest(t.Context(), r))
 	if !approved {
 		return r
 	}
-	u := lieciba.User{ID: lieciba.NewID[lieciba.UserID](at), Login: lieciba.NewID[string](at), Roles: []lieciba.Role{lieciba.RoleApprover}, CreatedAt: lieciba.Micro(at)}
-	require.NoError(t, l.catalog.PutUser(t.Context(), u))
-	by := lieciba.Principal{ID: string(u.ID), Name: "berta", Roles: u.Roles}
+	by := person(t, l.catalog, "berta", at, lieciba.RoleApprover)
 	in := lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](at), UserID: lieciba.UserID(by.ID), FreshAt: at, FreshBy: lieciba.SignInPasskey}
 	r, err = l.catalog.ChangeRequest(t.Context(), r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
 		next, err := r.Approve(by, in, r.Digest, at, lieciba.SignInPasskey)

@@ -43,7 +43,42 @@ func approvedRequest(ctx context.Context, cat storage.Catalog, kind lieciba.Requ
 	if _, err = useRequest(r, kind, "", time.Now()); err != nil {
 		return r, err
 	}
-	return r, storage.StillApproved(ctx, cat, r)
+	return r, stillGood(ctx, cat, r)
+}
+
+// stillGood refuses what somebody approved who may not any more, and what somebody
+// asked for who may not any more: CodeConflict.
+func stillGood(ctx context.Context, cat storage.Catalog, r lieciba.Request) error {
+	if err := storage.StillApproved(ctx, cat, r); err != nil {
+		return err
+	}
+	asker, err := askerOf(ctx, cat, r)
+	if err != nil {
+		return err
+	}
+	if lieciba.AllowSomewhere(asker, r.Kind.AskAct()) != nil {
+		return lieciba.Errorf(lieciba.CodeConflict, "%s, who asked for this, may not ask for it any more: ask anew", r.AskedBy)
+	}
+	return nil
+}
+
+// askerOf is who asked as they are now; nobody's rights for who is not let in any more.
+func askerOf(ctx context.Context, cat storage.Catalog, r lieciba.Request) (lieciba.Principal, error) {
+	u, err := cat.User(ctx, lieciba.UserID(r.AskedByID))
+	if lieciba.CodeOf(err) != lieciba.CodeNotFound {
+		if err == nil && u.Disabled {
+			u.Roles = nil
+		}
+		return lieciba.Principal{ID: string(u.ID), Name: u.Login, Roles: u.Roles, SiteIDs: u.SiteIDs}, err
+	}
+	t, err := cat.ClientTokenByID(ctx, lieciba.TokenID(r.AskedByID))
+	switch {
+	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
+		return lieciba.Principal{}, nil
+	case err == nil && (!t.RevokedAt.IsZero() || !time.Now().Before(t.ExpiresAt)):
+		t.Roles = nil
+	}
+	return lieciba.Principal{ID: string(t.ID), Name: t.Name, Machine: true, Roles: t.Roles, SiteIDs: t.SiteIDs, Scopes: t.Scopes}, err
 }
 
 // useRequest spends r in the name of who asked: the shell is their hand, and what
@@ -66,7 +101,7 @@ func SpendRequest(ctx context.Context, cat storage.Catalog, kind lieciba.Request
 	if err != nil {
 		return stored, err
 	}
-	if err := storage.StillApproved(ctx, cat, stored); err != nil {
+	if err := stillGood(ctx, cat, stored); err != nil {
 		return stored, err
 	}
 	e := ShellEntry(lieciba.AuditUseRequest, now)
