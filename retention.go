@@ -1,6 +1,9 @@
 package lieciba
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Period is a length of calendar time in Europe/Riga: months first, then days.
 type Period struct{ Months, Days int }
@@ -201,5 +204,26 @@ type RetentionFacts struct {
 	Holds     []Hold
 	Policies  []RetentionPolicy // every version of every name
 	Exports   []Export          // that are open
+	Grants    []Grant           // of the session, in any state
+	Requests  []Request         // of the session for a grant or a package, not decided or not used yet; some may have expired
 	Deletion  *Deletion         // nil: none was decided
+}
+
+// Needed lists the grants and the requests by which people need the recording's
+// footage at an instant: grants in force, and requests for grants and packages that
+// wait for their approval or their use.
+func (f RetentionFacts) Needed(now time.Time) (grants []Grant, requests []Request) {
+	for _, g := range f.Grants {
+		if g.InForce(now) && g.Opens(f.Recording.CameraID, Interval{}) {
+			grants = append(grants, g)
+		}
+	}
+	for _, r := range f.Requests {
+		state := r.StateAt(now)
+		if (state == RequestWaiting || state == RequestApproved) && !now.Before(r.AskedAt) &&
+			(len(r.Asked.CameraIDs) == 0 || slices.Contains(r.Asked.CameraIDs, f.Recording.CameraID)) {
+			requests = append(requests, r)
+		}
+	}
+	return grants, requests
 }

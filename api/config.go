@@ -156,7 +156,7 @@ type Retention interface {
 	Plan(ctx context.Context, before time.Time) ([]PlannedDeletion, error)
 	// MayDelete says what forbids to delete a recording's footage before its policy
 	// lets it: CodeConflict. Pure.
-	MayDelete(f lieciba.RetentionFacts) error
+	MayDelete(f lieciba.RetentionFacts, now time.Time) error
 	// Poke makes it look at holds, events and policies now; it does not block.
 	Poke()
 }
@@ -286,4 +286,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.LogKey = func() string { return "" }
 	}
 	return c, errors.Join(errs...)
+}
+
+// Alarms is told what security staff should look at (package storage). It is
+// called inside of the transaction of what it is about.
+type Alarms interface {
+	RaiseAlarm(ctx context.Context, a lieciba.Alarm) (raised bool, err error)
 }

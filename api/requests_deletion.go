@@ -37,7 +37,7 @@ func (k deletionRequests) check(c *call, a *lieciba.Asked) (target, error) {
 	if f.Deletion != nil {
 		return t, lieciba.Errorf(lieciba.CodeConflict, "the deletion of this recording was decided already: see GET /v1/deletions")
 	}
-	return t, k.s.cfg.Retention.MayDelete(f)
+	return t, k.s.cfg.Retention.MayDelete(f, c.now)
 }
 
 func (k deletionRequests) use(c *call, r lieciba.Request) (effect, error) {
@@ -51,7 +51,7 @@ func (k deletionRequests) use(c *call, r lieciba.Request) (effect, error) {
 	do := func(ctx context.Context, r lieciba.Request, e *lieciba.AuditEntry) error {
 		e.Detail = "early deletion begins, " + byWhom(r)
 		d, err := k.s.cfg.Catalog.BeginDeletion(ctx, rec.ID, func(f lieciba.RetentionFacts) (*lieciba.Deletion, error) {
-			if err := k.s.cfg.Retention.MayDelete(f); err != nil {
+			if err := k.s.cfg.Retention.MayDelete(f, c.now); err != nil {
 				return nil, err
 			}
 			return &lieciba.Deletion{ID: id, RecordingID: rec.ID, SessionID: rec.SessionID, DueAt: r.DecidedAt, DecidedAt: lieciba.Micro(c.now),

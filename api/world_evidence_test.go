@@ -84,7 +84,9 @@ type seamRetention struct {
 	pokes atomic.Int64
 }
 
-func (*seamRetention) MayDelete(f lieciba.RetentionFacts) error { return retention.MayDelete(f) }
+func (*seamRetention) MayDelete(f lieciba.RetentionFacts, now time.Time) error {
+	return retention.MayDelete(f, now)
+}
 
 func (s *seamRetention) Poke() { s.pokes.Add(1) }
 

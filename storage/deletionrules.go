@@ -29,6 +29,13 @@ func CheckDeletion(f lieciba.RetentionFacts, d lieciba.Deletion) error {
 			return conflict("export", "export %s still needs the footage", e.ID)
 		}
 	}
+	grants, requests := f.Needed(d.DecidedAt)
+	if len(grants) > 0 {
+		return conflict("grant", "grant %s is in force: its holder still needs the footage", grants[0].ID)
+	}
+	if len(requests) > 0 {
+		return conflict("request", "request %s for the footage is open", requests[0].ID)
+	}
 	return nil
 }
 

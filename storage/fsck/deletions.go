@@ -75,6 +75,14 @@ func (c *checker) decided(ctx context.Context, b *broken, f lieciba.RetentionFac
 			b.add(RuleDeletion, "was decided at %s, while hold %s (%s) forbade it", stamp(d.DecidedAt), h.ID, h.Kind)
 		}
 	}
+	for _, g := range f.Grants {
+		if g.RevokedAt.After(d.DecidedAt) {
+			g.RevokedAt = time.Time{}
+		}
+		if g.InForce(d.DecidedAt) && g.Opens(f.Recording.CameraID, lieciba.Interval{}) {
+			b.add(RuleDeletion, "was decided at %s, while grant %s of %s was in force", stamp(d.DecidedAt), g.ID, g.Holder)
+		}
+	}
 	if d.PolicyID == "" {
 		return c.earlyDecided(ctx, b, *d)
 	}
@@ -113,7 +121,7 @@ func (c *checker) earlyDecided(ctx context.Context, b *broken, d lieciba.Deletio
 func asOf(f lieciba.RetentionFacts) lieciba.RetentionFacts {
 	at := f.Deletion.DecidedAt
 	out := f
-	out.Deletion, out.Exports, out.Events, out.Holds, out.Policies = nil, nil, nil, nil, nil
+	out.Deletion, out.Exports, out.Grants, out.Requests, out.Events, out.Holds, out.Policies = nil, nil, nil, nil, nil, nil, nil
 	out.Recording.State = lieciba.RecordingSealed
 	for _, e := range f.Events {
 		if !e.ReceivedAt.After(at) {

@@ -39,7 +39,7 @@ func (c *Catalog) snapshotFacts(ctx context.Context, id lieciba.RecordingID) (ou
 }
 
 // lockFacts keeps every change out of what decides about a recording: the
-// session's row lock those of its events, holds and exports, the policies' lock
+// session's row lock those of its events, holds, exports, grants and requests, the policies' lock
 // those of policies.
 func lockFacts(ctx context.Context, tx pgx.Tx, id lieciba.RecordingID) error {
 	rec, err := one(ctx, tx, "recording", scanRecording, selectRecording, id)
@@ -78,6 +78,14 @@ func readFacts(ctx context.Context, tx pgx.Tx, id lieciba.RecordingID) (f liecib
 	}
 	f.Exports, err = list(ctx, tx, scanExport, selectExport+`WHERE session_id = $1 AND state IN ('requested', 'building', 'failed')
 		ORDER BY requested_at, id`, s)
+	if err != nil {
+		return f, err
+	}
+	if f.Grants, err = list(ctx, tx, scanGrant, selectGrant+`WHERE session_id = $1 ORDER BY began_at, id`, s); err != nil {
+		return f, err
+	}
+	f.Requests, err = list(ctx, tx, scanRequest, selectRequest+`WHERE session_id = $1 AND kind IN ('grant', 'export')
+		AND state IN ('requested', 'approved') ORDER BY asked_at, id`, s)
 	if err != nil {
 		return f, err
 	}

@@ -34,6 +34,9 @@ func (c *Catalog) PutGrant(ctx context.Context, g lieciba.Grant) error {
 		if err != nil {
 			return err
 		}
+		if err := keepFacts(ctx, tx, g.SessionID); err != nil {
+			return err
+		}
 		stored, err := first(ctx, tx, scanGrant, selectGrant+`WHERE id = $1`, g.ID)
 		if err != nil {
 			return err

@@ -33,6 +33,13 @@ func lockRequest(ctx context.Context, tx pgx.Tx, id lieciba.RequestID) (lieciba.
 	return one(ctx, tx, "request", scanRequest, selectRequest+`WHERE id = $1 FOR NO KEY UPDATE`, id)
 }
 
+// keepFacts keeps a deletion of the session's footage from being decided meanwhile.
+// A session that is not there is the foreign key's to refuse.
+func keepFacts(ctx context.Context, tx pgx.Tx, id lieciba.SessionID) error {
+	_, err := tx.Exec(ctx, `SELECT FROM sessions WHERE id = $1 FOR NO KEY UPDATE`, idOrNull(id))
+	return err
+}
+
 // PutRequest implements storage.Requests.
 func (c *Catalog) PutRequest(ctx context.Context, r lieciba.Request) error {
 	r = storage.MicroRequest(r)
@@ -40,6 +47,9 @@ func (c *Catalog) PutRequest(ctx context.Context, r lieciba.Request) error {
 		return err
 	}
 	return c.write(ctx, "put a request", func(tx pgx.Tx) error {
+		if err := keepFacts(ctx, tx, r.Asked.SessionID); err != nil {
+			return err
+		}
 		n, err := execTx(ctx, tx, `INSERT INTO requests (`+requestColumns+`)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', NULL, '', NULL, '') ON CONFLICT (id) DO NOTHING`,
 			r.ID, r.Kind, idOrNull(r.Asked.SessionID), string(storage.EncodeAsked(r.Asked)), r.Reason, r.Digest[:], r.AskedBy, r.AskedByID,

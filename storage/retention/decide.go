@@ -18,14 +18,16 @@ const (
 	BlockNotSealed BlockKind = "not_sealed"
 	BlockNoPolicy  BlockKind = "no_policy" // no approved rule says how long
 	BlockHold      BlockKind = "hold"
-	BlockAppeal    BlockKind = "appeal" // open, whatever became of its hold
-	BlockExport    BlockKind = "export" // asked for and not built yet
+	BlockAppeal    BlockKind = "appeal"  // open, whatever became of its hold
+	BlockExport    BlockKind = "export"  // asked for and not built yet
+	BlockGrant     BlockKind = "grant"   // in force: somebody may be watching
+	BlockRequest   BlockKind = "request" // for a grant or a package, not decided or not used yet
 )
 
 // Block is one thing that forbids the deletion of a recording.
 type Block struct {
 	Kind BlockKind `json:"kind"`
-	ID   string    `json:"id"` // of the hold, appeal or export; else empty
+	ID   string    `json:"id"` // of the hold, appeal, export, grant or request; else empty
 	Text string    `json:"text"`
 }
 
@@ -73,12 +75,13 @@ type Decision struct {
 // The policy is the one that the seal names. A later approved version of that
 // name holds instead if it keeps this recording longer, or if it was approved as
 // retroactive. The period counts from the newest notified result, without one
-// from the session's end up to the ceiling. An open appeal, an active hold and an
-// open export each forbid the deletion, and so does everything that is unclear.
+// from the session's end up to the ceiling. An open appeal, an active hold, an
+// open export, a grant in force and an open request for a grant or a package each
+// forbid that the deletion begins, and so does everything that is unclear.
 func Decide(f lieciba.RetentionFacts, now time.Time) Decision {
 	var d Decision
 	appeals := appealsOf(f.Events)
-	d.Blocked = blocks(f, appeals)
+	d.Blocked = blocks(f, appeals, now)
 	d.Hold = hasBlock(d.Blocked, BlockHold) || hasBlock(d.Blocked, BlockAppeal)
 	d.Alarms = appealAlarms(f, appeals)
 	if f.Deletion != nil {
@@ -177,6 +180,9 @@ func sessionEnd(f lieciba.RetentionFacts) time.Time {
 	}
 	return f.Session.EndsAt
 }
+
+// rigaTime is a minute of a day as people at the exam sites write it.
+func rigaTime(t time.Time) string { return t.In(lieciba.Riga).Format("02.01.2006 15:04") }
 
 // rigaDate is a day as people at the exam sites write it.
 func rigaDate(t time.Time) string { return t.In(lieciba.Riga).Format("02.01.2006") }

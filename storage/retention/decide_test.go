@@ -32,6 +32,7 @@ func days(n int) lieciba.Period   { return lieciba.Period{Days: n} }
 const (
 	sessionID   = lieciba.SessionID("0198c0de-0000-7000-8000-0000000000a1")
 	recordingID = lieciba.RecordingID("0198c0de-0000-7000-8000-0000000000b1")
+	cameraID    = lieciba.CameraID("0198c0de-0000-7000-8000-0000000000c1")
 )
 
 func version(n int, keep lieciba.Period, edit ...func(*lieciba.RetentionPolicy)) lieciba.RetentionPolicy {
@@ -59,7 +60,7 @@ type change func(*lieciba.RetentionFacts)
 func facts(changes ...change) lieciba.RetentionFacts {
 	end := riga("2026-01-15 13:00")
 	f := lieciba.RetentionFacts{
-		Recording: lieciba.Recording{ID: recordingID, SessionID: sessionID, State: lieciba.RecordingSealed,
+		Recording: lieciba.Recording{ID: recordingID, SessionID: sessionID, CameraID: cameraID, State: lieciba.RecordingSealed,
 			Window: lieciba.Interval{From: end.Add(-4 * time.Hour), To: end.Add(5 * time.Minute)}},
 		Session: lieciba.ExamSession{ID: sessionID, SessionKey: lieciba.SessionKey{Source: "exams", ExternalID: "S-1"},
 			StartsAt: end.Add(-4 * time.Hour), EndsAt: end, State: lieciba.SessionFinished},
@@ -101,6 +102,31 @@ func export(state lieciba.ExportState) change {
 		f.Exports = append(f.Exports, lieciba.Export{ID: "export-1", SessionID: sessionID, State: state})
 	}
 }
+
+// grant is of one camera of the session; empty: of all.
+func grant(cam lieciba.CameraID, began, expires, revoked string) change {
+	return func(f *lieciba.RetentionFacts) {
+		g := lieciba.Grant{ID: "grant-1", SessionID: sessionID, BeganAt: riga(began), ExpiresAt: riga(expires)}
+		if cam != "" {
+			g.CameraIDs = []lieciba.CameraID{cam}
+		}
+		if revoked != "" {
+			g.RevokedAt = riga(revoked)
+		}
+		f.Grants = append(f.Grants, g)
+	}
+}
+
+func asked(kind lieciba.RequestKind, cam lieciba.CameraID, at string) change {
+	return func(f *lieciba.RetentionFacts) {
+		r := lieciba.Request{ID: "request-1", Kind: kind, State: lieciba.RequestApproved, AskedAt: riga(at), ExpiresAt: riga(at).Add(lieciba.RequestLife)}
+		if cam != "" {
+			r.Asked.CameraIDs = []lieciba.CameraID{cam}
+		}
+		f.Requests = append(f.Requests, r)
+	}
+}
+
 func policies(list ...lieciba.RetentionPolicy) change {
 	return func(f *lieciba.RetentionFacts) { f.Policies = list }
 }
@@ -204,6 +230,25 @@ func TestDecide(t *testing.T) {
 		{"an export that is built holds its own bytes", "2026-06-01", facts(notified("2026-01-31 10:00"), export(lieciba.ExportSealed)),
 			want{due: "2026-03-01", goes: true, version: 1}},
 
+		{"a grant in force", "2026-03-05", facts(notified("2026-01-31 10:00"), grant("", "2026-03-01", "2026-03-10", "")),
+			want{due: "2026-03-01", version: 1, blocked: block(retention.BlockGrant), says: "until 28.02.2026"}},
+		{"a grant of the recording's camera", "2026-03-05", facts(notified("2026-01-31 10:00"), grant(cameraID, "2026-03-01", "2026-03-10", "")),
+			want{due: "2026-03-01", version: 1, blocked: block(retention.BlockGrant)}},
+		{"a grant of another camera", "2026-03-05", facts(notified("2026-01-31 10:00"), grant("other", "2026-03-01", "2026-03-10", "")),
+			want{due: "2026-03-01", goes: true, version: 1}},
+		{"a grant that has expired", "2026-03-10", facts(notified("2026-01-31 10:00"), grant("", "2026-03-01", "2026-03-10", "")),
+			want{due: "2026-03-01", goes: true, version: 1}},
+		{"a grant that was revoked", "2026-03-05", facts(notified("2026-01-31 10:00"), grant("", "2026-03-01", "2026-03-10", "2026-03-04")),
+			want{due: "2026-03-01", goes: true, version: 1}},
+		{"an open request for a package", "2026-03-05", facts(notified("2026-01-31 10:00"), asked(lieciba.RequestExport, "", "2026-03-04 12:00")),
+			want{due: "2026-03-01", version: 1, blocked: block(retention.BlockRequest)}},
+		{"an open request for a grant of the recording's camera", "2026-03-05", facts(notified("2026-01-31 10:00"), asked(lieciba.RequestGrant, cameraID, "2026-03-04 12:00")),
+			want{due: "2026-03-01", version: 1, blocked: block(retention.BlockRequest)}},
+		{"an open request for another camera", "2026-03-05", facts(notified("2026-01-31 10:00"), asked(lieciba.RequestGrant, "other", "2026-03-04 12:00")),
+			want{due: "2026-03-01", goes: true, version: 1}},
+		{"a request that has expired", "2026-03-05 12:00", facts(notified("2026-01-31 10:00"), asked(lieciba.RequestGrant, "", "2026-03-04 12:00")),
+			want{due: "2026-03-01", goes: true, version: 1}},
+
 		{"no result, long before the ceiling", "2026-03-01", facts(),
 			want{due: "2026-07-16", version: 1, says: "at most 6 months from the session's end on 15.01.2026: until 15.07.2026"}},
 		{"no result, the day before the warning", "2026-06-15 23:59:59", facts(),
@@ -281,6 +326,8 @@ func TestDecide(t *testing.T) {
 		{"deletion under way goes on", "2026-03-02", facts(deletion(lieciba.DeletionOpen), notified("2026-01-31 10:00")),
 			want{due: "2026-03-01", goes: true, version: 1, says: "It was due."}},
 		{"deletion under way goes on when the policy was prolonged since", "2026-03-02", facts(deletion(lieciba.DeletionOpen), notified("2026-01-31 10:00"), policies(version(1, months(1), superseded), version(2, months(9)))),
+			want{due: "2026-03-01", goes: true, version: 1}},
+		{"a grant that begins in between does not stop it", "2026-03-02", facts(deletion(lieciba.DeletionOpen), notified("2026-01-31 10:00"), grant("", "2026-03-01", "2026-03-10", "")),
 			want{due: "2026-03-01", goes: true, version: 1}},
 		{"a hold in between stops it", "2026-03-02", facts(deletion(lieciba.DeletionHeld), notified("2026-01-31 10:00"), hold(lieciba.HoldCourt, "C", "2026-03-01 12:00", "", "")),
 			want{due: "2026-03-01", version: 1, blocked: block(retention.BlockHold), hold: true}},

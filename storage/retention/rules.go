@@ -32,7 +32,7 @@ func appealsOf(events []lieciba.SessionEvent) []appeal {
 }
 
 // blocks lists what forbids deletion, whatever a policy says.
-func blocks(f lieciba.RetentionFacts, appeals []appeal) []Block {
+func blocks(f lieciba.RetentionFacts, appeals []appeal, now time.Time) []Block {
 	var list []Block
 	for _, h := range f.Holds {
 		if h.Active() {
@@ -48,6 +48,16 @@ func blocks(f lieciba.RetentionFacts, appeals []appeal) []Block {
 		if e.Open() {
 			list = append(list, Block{BlockExport, string(e.ID), "an evidence package that is not built yet"})
 		}
+	}
+	if f.Deletion != nil { // what was decided is not put off by who comes later
+		return list
+	}
+	grants, requests := f.Needed(now)
+	for _, g := range grants {
+		list = append(list, Block{BlockGrant, string(g.ID), fmt.Sprintf("a grant in force until %s", rigaTime(g.ExpiresAt))})
+	}
+	for _, r := range requests {
+		list = append(list, Block{BlockRequest, string(r.ID), fmt.Sprintf("a request (%s) that is open until %s", r.Kind, rigaTime(r.ExpiresAt))})
 	}
 	return list
 }

@@ -68,6 +68,12 @@ func retentionFacts(ctx context.Context, q queryer, id lieciba.RecordingID) (f l
 	if f.Exports, err = list(ctx, q, scanExport, `SELECT `+exportColumns+` FROM exports `+whereOpenExport, session); err != nil {
 		return f, err
 	}
+	if f.Grants, err = list(ctx, q, scanGrant, selectGrant+`WHERE session_id = ? ORDER BY began_at, id`, session); err != nil {
+		return f, err
+	}
+	if f.Requests, err = list(ctx, q, scanRequest, selectRequest+whereNeeded, session); err != nil {
+		return f, err
+	}
 	deletions, err := list(ctx, q, scanDeletion, selectDeletion+whereTombstone, id)
 	if err != nil {
 		return f, err

@@ -27,6 +27,7 @@ func scanRequest(r row) (q lieciba.Request, err error) {
 const (
 	selectRequest = `SELECT ` + requestColumns + ` FROM requests `
 	whereRequest  = `WHERE id = ?`
+	whereNeeded   = `WHERE session_id = ? AND kind IN ('grant', 'export') AND state IN ('requested', 'approved') ORDER BY asked_at, id`
 )
 
 // PutRequest implements storage.Requests.

@@ -97,6 +97,23 @@ var deletionTests = map[string]func(*testing.T, *world){
 		}
 		e.State = lieciba.ExportSealed
 		require.NoError(t, w.PutExport(w.ctx, e))
+		at := newDeletion(w.rec).DecidedAt.Sub(base).Seconds()
+		r := w.ask(lieciba.RequestGrant, at-10)
+		require.NoError(t, w.PutRequest(w.ctx, r))
+		requireCode(t, w.beginDeletion(newDeletion(w.rec)), lieciba.CodeConflict, "request")
+		r, err = w.change(r.ID, func(r lieciba.Request) (*lieciba.Request, error) { return approve(r, at-9) })
+		require.NoError(t, err)
+		g := grantOf(r, at-8)
+		require.NoError(t, w.PutGrant(w.ctx, g))
+		requireCode(t, w.beginDeletion(newDeletion(w.rec)), lieciba.CodeConflict, "grant")
+		_, err = w.RevokeGrant(w.ctx, g.ID, "berta", sec(at-7))
+		require.NoError(t, err)
+		requireCode(t, w.beginDeletion(newDeletion(w.rec)), lieciba.CodeConflict, "request")
+		_, err = w.change(r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+			out, err := r.Withdraw(anna, sec(at-6))
+			return &out, err
+		})
+		require.NoError(t, err)
 		require.NoError(t, w.beginDeletion(newDeletion(w.rec)))
 	},
 
@@ -207,10 +224,26 @@ func (w *world) fillFacts(t *testing.T) lieciba.RetentionFacts {
 			f.Events, f.Holds, f.Exports = []lieciba.SessionEvent{e}, []lieciba.Hold{h}, []lieciba.Export{x}
 		}
 	}
+	waits, over := w.ask(lieciba.RequestExport, 1), w.ask(lieciba.RequestGrant, 2)
+	for _, r := range []lieciba.Request{waits, over, w.ask(lieciba.RequestHoldRelease, 3)} {
+		require.NoError(t, w.PutRequest(w.ctx, r))
+	}
+	_, err := w.change(over.ID, func(r lieciba.Request) (*lieciba.Request, error) {
+		out, err := r.Withdraw(anna, sec(4))
+		return &out, err
+	})
+	require.NoError(t, err)
+	approved, err := w.approved(lieciba.RequestGrant, 5)
+	require.NoError(t, err)
+	g := grantOf(approved, 7)
+	require.NoError(t, w.PutGrant(w.ctx, g))
+	f.Requests = []lieciba.Request{waits, approved}
+	g, err = w.RevokeGrant(w.ctx, g.ID, "berta", sec(8))
+	require.NoError(t, err)
+	f.Grants = []lieciba.Grant{g}
 	for i := range 2 {
 		require.NoError(t, w.PutPolicy(w.ctx, newPolicy("default", i+1)))
 	}
-	var err error
 	f.Policies, err = w.Policies(w.ctx)
 	require.NoError(t, err)
 	require.Len(t, f.Policies, 2)
@@ -231,6 +264,9 @@ func testFactsAreExcluded(t *testing.T, w *world) {
 	_, err := w.PlaceHold(w.ctx, placed)
 	require.NoError(t, err)
 	require.NoError(t, w.PutPolicy(w.ctx, draft))
+	asked, err := w.approved(lieciba.RequestGrant, 0)
+	require.NoError(t, err)
+	grant := grantOf(asked, 2)
 	second := w.second(t)
 	for name, change := range map[string]func(ctx context.Context) error{
 		"PlaceHold": func(ctx context.Context) error {
@@ -250,6 +286,8 @@ func testFactsAreExcluded(t *testing.T, w *world) {
 			_, err := second.ApprovePolicy(ctx, draft.ID, "Berta", "u2", sec(1))
 			return err
 		},
+		"PutRequest":  func(ctx context.Context) error { return second.PutRequest(ctx, w.ask(lieciba.RequestGrant, 1)) },
+		"PutGrant":    func(ctx context.Context) error { return second.PutGrant(ctx, grant) },
 		"MoveSession": func(ctx context.Context) error { return second.MoveSession(ctx, w.session.ID, lieciba.SessionFinished) },
 		"BeginDeletion": func(ctx context.Context) error {
 			_, err := second.BeginDeletion(ctx, w.rec.ID, func(lieciba.RetentionFacts) (*lieciba.Deletion, error) { return nil, nil })

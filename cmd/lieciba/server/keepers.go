@@ -54,7 +54,9 @@ func (r retainer) Plan(ctx context.Context, before time.Time) ([]api.PlannedDele
 	return out, err
 }
 
-func (retainer) MayDelete(f lieciba.RetentionFacts) error { return retention.MayDelete(f) }
+func (retainer) MayDelete(f lieciba.RetentionFacts, now time.Time) error {
+	return retention.MayDelete(f, now)
+}
 
 func plannedDeletion(row retention.Row) api.PlannedDeletion {
 	p := api.PlannedDeletion{RecordingID: row.RecordingID, SessionID: row.SessionID, ExternalID: row.ExternalID, CameraID: row.CameraID,
