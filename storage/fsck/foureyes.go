@@ -19,8 +19,15 @@ const (
 // checkFourEyes proves invariant 16: what needs another's approval was approved by
 // another, as it was asked, and had one effect. It runs after auditLogged.
 func (c *checker) checkFourEyes(ctx context.Context) error {
-	first, err := c.requests(ctx)
+	used := map[string]bool{}
+	first, err := c.requests(ctx, used)
 	if err != nil {
+		return err
+	}
+	if err := c.effectsRequested(ctx, first, used); err != nil {
+		return err
+	}
+	if err := c.rolesRequested(ctx); err != nil {
 		return err
 	}
 	if err := c.grants(ctx); err != nil {
@@ -29,13 +36,17 @@ func (c *checker) checkFourEyes(ctx context.Context) error {
 	return c.exportsRequested(ctx, first)
 }
 
-// requests looks at every request, and returns when the first was asked.
-func (c *checker) requests(ctx context.Context) (first time.Time, err error) {
+// requests looks at every request, and returns when the first was asked. used gets
+// what the used ones were used for, as far as it has no row that names its request.
+func (c *checker) requests(ctx context.Context, used map[string]bool) (first time.Time, err error) {
 	for r, err := range c.allRequests(ctx) {
 		if err != nil {
 			return first, err
 		}
 		first = r.AskedAt
+		if r.Kind == lieciba.RequestPolicy || r.Kind == lieciba.RequestKeyRotation {
+			used[r.UsedFor] = true
+		}
 		c.requestRow(r)
 		if err := c.requestActs(ctx, r); err != nil {
 			return first, err
@@ -114,7 +125,11 @@ func (c *checker) effect(ctx context.Context, r lieciba.Request) (why string, er
 		of = r.ID
 	case "client_token":
 		return c.letIn(ctx, r, id)
-	default: // a policy, an account, a key: their own entries tell
+	case "policy":
+		return c.policyInForce(ctx, r, id)
+	case "key":
+		return c.keyOfLog(r, id), nil
+	default: // an account: rolesRequested
 		return "", nil
 	}
 	switch {
@@ -214,8 +229,13 @@ func (c *checker) exportRequested(ctx context.Context, e lieciba.Export, first t
 		return err
 	}
 	c.usedFor(object, "export:"+string(e.ID), r, lieciba.RequestExport)
-	if e.SessionID != r.Asked.SessionID {
-		c.violate(RuleRequest, object, nil, "is of session %s; approved was %s", e.SessionID, r.Asked.SessionID)
+	switch a := r.Asked; {
+	case e.SessionID != a.SessionID:
+		c.violate(RuleRequest, object, nil, "is of session %s; approved was %s", e.SessionID, a.SessionID)
+	case len(a.CameraIDs) > 0 && (len(e.CameraIDs) == 0 || !sameSet(e.CameraIDs, a.CameraIDs)):
+		c.violate(RuleRequest, object, nil, "is of other cameras than those that were approved")
+	case e.Recipient != a.Recipient:
+		c.violate(RuleRequest, object, nil, "is for another key than the one that was approved")
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func approve(s *site) *approved {
 		CameraIDs: r.Asked.CameraIDs, From: r.Asked.From, To: r.Asked.To, Appeal: "A-1", ApprovedBy: approver.Name, BeganAt: at(302), ExpiresAt: r.Asked.Until}
 	k.use(r, "grant:"+string(k.grant.ID), func(ctx context.Context) error { return s.catalog.PutGrant(ctx, k.grant) })
 	r = k.ask(lieciba.RequestExport)
-	k.export = lieciba.Export{ID: id[lieciba.ExportID](), SessionID: s.session.ID, Purpose: "appeal", RecipientName: "court", RequestedBy: asker.Name,
+	k.export = lieciba.Export{ID: id[lieciba.ExportID](), SessionID: s.session.ID, Purpose: "appeal", RecipientName: "court", CameraIDs: r.Asked.CameraIDs, RequestedBy: asker.Name,
 		RequestedByID: asker.ID, RequestedAt: at(302), NodeID: s.node, State: lieciba.ExportRequested, RequestID: r.ID, ApprovedBy: approver.Name}
 	k.use(r, "export:"+string(k.export.ID), func(ctx context.Context) error { return s.catalog.PutExport(ctx, k.export) })
 	k.act(lieciba.ActExport, "export:"+string(k.export.ID), func(context.Context) error { return nil })

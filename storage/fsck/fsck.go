@@ -146,7 +146,8 @@ type checker struct {
 	logSince  time.Time // its first checkpoint; zero: there is no log yet
 	log       LogReport
 	acts      acts
-	sure      []Violation // that no second look could change
+	keys      map[string]handover // of the log, by fingerprint
+	sure      []Violation         // that no second look could change
 }
 
 func newChecker(catalog storage.Catalog, media storage.Media, opt Options) (*checker, error) {
@@ -163,7 +164,7 @@ func newChecker(catalog storage.Catalog, media storage.Media, opt Options) (*che
 		opt.Pause = func(ctx context.Context) error { return wait(ctx, 2*time.Second) }
 	}
 	witnesses, err := evidence.NewVerifiers(opt.WitnessKeys...)
-	return &checker{catalog: catalog, media: media, opt: opt, witnesses: witnesses, acts: acts{}}, err
+	return &checker{catalog: catalog, media: media, opt: opt, witnesses: witnesses, acts: acts{}, keys: map[string]handover{}}, err
 }
 
 // violate reports what no second look could change: rows and leaves that never

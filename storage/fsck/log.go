@@ -171,6 +171,7 @@ func (w *logWalk) leaf(ctx context.Context, l lieciba.Leaf, there bool, hashes m
 	if there {
 		hash = evidence.LeafHash(l)
 		if l.Kind == lieciba.LeafKey {
+			w.c.noteKey(l)
 			if message := w.keys.add(l); message != "" {
 				w.broken(l, message)
 			}
