@@ -20,9 +20,15 @@ const (
 )
 
 // Roles lists every role.
-func Roles() []Role {
-	return []Role{RoleSupervisor, RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin, RoleCitizenship, RoleMonitoring, RoleWitness}
+func Roles() []Role { return append(PeopleRoles(), MachineRoles()...) }
+
+// PeopleRoles lists the roles that a person may have.
+func PeopleRoles() []Role {
+	return []Role{RoleSupervisor, RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin}
 }
+
+// MachineRoles lists the roles of machines.
+func MachineRoles() []Role { return []Role{RoleCitizenship, RoleMonitoring, RoleWitness} }
 
 // ParseRole returns the role of that name, or an error that lists them.
 func ParseRole(field, s string) (Role, error) {
@@ -60,6 +66,11 @@ const (
 	SignInOIDC     SignInMethod = "oidc"
 	SignInPasskey  SignInMethod = "passkey"
 )
+
+// SignInMethods lists every method.
+func SignInMethods() []SignInMethod {
+	return []SignInMethod{SignInPassword, SignInOIDC, SignInPasskey}
+}
 
 // SignIn is a browser's session. The cookie's value is never stored, only its SHA-256.
 type SignIn struct {

@@ -62,6 +62,23 @@ func signedIn(serve func(*call) error) endpoint {
 	return endpoint{rule: "signed in", serve: serve}
 }
 
+// person lets in whoever has signed in themselves, with no further right: what
+// follows is about their own account only. A machine has none.
+func person(serve func(*call) error) endpoint {
+	return endpoint{rule: "a person, for themselves", serve: func(c *call) error {
+		var err error = lieciba.Errorf(lieciba.CodeForbidden, "only a person who has signed in may do this")
+		if c.signIn != nil {
+			err = serve(c)
+		}
+		if code := lieciba.CodeOf(err); c.signIn == nil || code == lieciba.CodeNotFresh {
+			e := c.entry(lieciba.AuditProve, target{what: "user", id: c.who.ID})
+			e.Outcome, e.Detail = string(code), c.gin.Request.Method+" "+c.gin.FullPath()
+			c.auditRefused(e)
+		}
+		return err
+	}}
+}
+
 // somewhere lets in who may do the act at one site at least. The handler shows
 // only what AllowedSites names, or concerns no site.
 func somewhere(act lieciba.Act, serve func(*call) error) endpoint {

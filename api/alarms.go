@@ -74,10 +74,7 @@ func (s *Server) seeAlarm(c *call) error {
 	if err := c.read(&r); err != nil {
 		return err
 	}
-	if err := lieciba.CheckSentence("note", r.Note); err != nil {
-		return err
-	}
-	if err := lieciba.CheckImpersonal("note", r.Note); err != nil {
+	if err := checkSentence("note", r.Note); err != nil {
 		return err
 	}
 	var seen lieciba.Alarm

@@ -20,9 +20,6 @@ func (s *Server) confirmCancel(c *call, x lieciba.ExamSession) error {
 	if err := checkSentence("reason", in.Reason); err != nil {
 		return err
 	}
-	if err := checkImpersonal("reason", in.Reason); err != nil {
-		return err
-	}
 	return s.decideCancel(c, x, "cancelled: "+in.Reason, func(current lieciba.ExamSession) (lieciba.ExamSession, bool, error) {
 		return current.AsBegun(s.cfg.Margins, c.now).ConfirmCancel(c.now)
 	})

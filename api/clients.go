@@ -14,10 +14,6 @@ import (
 	"lieciba"
 )
 
-// machinesRoles are the roles of machines. Tokens with a person's role are made
-// at the machine itself only (`lieciba token add`).
-var machinesRoles = []lieciba.Role{lieciba.RoleCitizenship, lieciba.RoleMonitoring, lieciba.RoleWitness}
-
 type tokenView struct {
 	ID          lieciba.TokenID  `json:"id"`
 	Name        string           `json:"name"`
@@ -70,7 +66,7 @@ type newClientToken struct {
 // client judges the form of what is asked for.
 func (in newClientToken) client() (Client, error) {
 	x := Client{Name: in.Name, Roles: in.Roles, SiteIDs: in.SiteIDs, Certificate: in.Certificate, Lasts: defaultDays * day, Token: in.Certificate == ""}
-	if err := checkRolesOf(in.Roles, machinesRoles); err != nil {
+	if err := checkRolesOf(in.Roles, lieciba.MachineRoles()); err != nil {
 		return x, err
 	}
 	if in.Scopes != nil {
@@ -288,7 +284,7 @@ func (s *Server) rotateClientToken(c *call) error {
 		if err != nil {
 			return err
 		}
-		if err := checkRolesOf(old.Roles, machinesRoles); err != nil {
+		if err := checkRolesOf(old.Roles, lieciba.MachineRoles()); err != nil {
 			return lieciba.Errorf(lieciba.CodeForbidden, "a token with a person's role is rotated at the machine itself: lieciba token rotate")
 		}
 		var replaced lieciba.ClientToken

@@ -10,7 +10,6 @@ import (
 
 	"lieciba"
 	"lieciba/api/passkey"
-	"lieciba/storage"
 )
 
 // maxPasskeys bounds how many one person has.
@@ -61,11 +60,8 @@ func (s *Server) ceremonies() (*passkey.Ceremonies, error) {
 	return s.cfg.Passkeys, nil
 }
 
-// keyring is the catalogue's part that keeps passkeys.
-func (s *Server) keyring() storage.Passkeys { return s.cfg.Catalog.(storage.Passkeys) }
-
 func (s *Server) ownPasskeys(c *call) error {
-	all, err := s.keyring().UserPasskeys(c.ctx(), c.user.ID)
+	all, err := s.cfg.Catalog.UserPasskeys(c.ctx(), c.user.ID)
 	if err != nil {
 		return err
 	}
@@ -108,7 +104,7 @@ func (s *Server) passkeyOptions(c *call) error {
 	if err := c.requireRecent(); err != nil {
 		return err
 	}
-	have, err := s.keyring().UserPasskeys(c.ctx(), c.user.ID)
+	have, err := s.cfg.Catalog.UserPasskeys(c.ctx(), c.user.ID)
 	if err != nil {
 		return err
 	}
@@ -144,7 +140,7 @@ func (s *Server) registerPasskey(c *call) error {
 	}
 	k.ID, k.Name = lieciba.NewID[lieciba.PasskeyID](c.now), in.Name
 	e := c.entry(lieciba.AuditRegisterPasskey, target{what: "passkey", id: string(k.ID)})
-	if err := c.record(&e, func(ctx context.Context) error { return s.keyring().PutPasskey(ctx, k) }); err != nil {
+	if err := c.record(&e, func(ctx context.Context) error { return s.cfg.Catalog.PutPasskey(ctx, k) }); err != nil {
 		return err
 	}
 	return c.created(viewPasskey(k))
@@ -160,7 +156,7 @@ func (s *Server) removePasskey(c *call) error {
 	}
 	e := c.entry(lieciba.AuditRemovePasskey, target{what: "passkey", id: string(id)})
 	if err := c.record(&e, func(ctx context.Context) error {
-		return asNotFound(s.keyring().DeletePasskey(ctx, c.user.ID, id), "passkey")
+		return asNotFound(s.cfg.Catalog.DeletePasskey(ctx, c.user.ID, id), "passkey")
 	}); err != nil {
 		return err
 	}
@@ -172,7 +168,7 @@ func (s *Server) passkeyProofOptions(c *call) error {
 	if err != nil {
 		return err
 	}
-	have, err := s.keyring().UserPasskeys(c.ctx(), c.user.ID)
+	have, err := s.cfg.Catalog.UserPasskeys(c.ctx(), c.user.ID)
 	if err != nil {
 		return err
 	}
@@ -193,7 +189,7 @@ func (s *Server) proveByPasskey(c *call) error {
 	if err != nil {
 		return err
 	}
-	have, err := s.keyring().UserPasskeys(c.ctx(), c.user.ID)
+	have, err := s.cfg.Catalog.UserPasskeys(c.ctx(), c.user.ID)
 	if err != nil {
 		return err
 	}
@@ -219,7 +215,7 @@ func passkeyDetail(err error) string {
 // of judged. Two uses that were judged at once both saw the same counter: the
 // second is refused.
 func (s *Server) noteUse(ctx context.Context, k lieciba.Passkey, judged []lieciba.Passkey) error {
-	all, err := s.keyring().UserPasskeys(ctx, k.UserID)
+	all, err := s.cfg.Catalog.UserPasskeys(ctx, k.UserID)
 	if err != nil {
 		return err
 	}
@@ -230,7 +226,7 @@ func (s *Server) noteUse(ctx context.Context, k lieciba.Passkey, judged []liecib
 	case was == nil || !bytes.Equal(now.Credential, was.Credential):
 		return lieciba.Errorf(lieciba.CodeConflict, "this passkey was used elsewhere at the same time: try again")
 	}
-	return s.keyring().PutPasskey(ctx, k)
+	return s.cfg.Catalog.PutPasskey(ctx, k)
 }
 
 func keyOf(list []lieciba.Passkey, id lieciba.PasskeyID) *lieciba.Passkey {
@@ -252,7 +248,7 @@ func (c *call) removeCopied(u lieciba.User, k lieciba.Passkey, why error) error 
 	e.Who, e.WhoID = "system", ""
 	e.Detail = "of user:" + string(u.ID) + ": " + passkey.ErrCloned.Error()
 	return c.record(&e, func(ctx context.Context) error {
-		err := s.keyring().DeletePasskey(ctx, u.ID, k.ID)
+		err := s.cfg.Catalog.DeletePasskey(ctx, u.ID, k.ID)
 		if lieciba.CodeOf(err) == lieciba.CodeNotFound { // by another answer of the copy
 			err = nil
 		}
@@ -346,7 +342,7 @@ func (s *Server) passkeyOwner(ctx context.Context, id lieciba.UserID) (lieciba.U
 	if u.Disabled || u.Issuer != "" {
 		return u, nil, refused
 	}
-	keys, err := s.keyring().UserPasskeys(ctx, id)
+	keys, err := s.cfg.Catalog.UserPasskeys(ctx, id)
 	return u, keys, err
 }
 

@@ -30,7 +30,7 @@ func (c *call) asProof(in lieciba.SignIn) lieciba.SignIn {
 // requireRecent refuses who has not proven within lieciba.FreshFor to be there, by
 // any method: CodeNotFresh. For changes of one's own account; machines never do.
 func (c *call) requireRecent() error {
-	if in := c.proof(); !in.Fresh(c.now, lieciba.FreshFor, lieciba.SignInPassword, lieciba.SignInOIDC, lieciba.SignInPasskey) {
+	if in := c.proof(); !in.Fresh(c.now, lieciba.FreshFor, lieciba.SignInMethods()...) {
 		return lieciba.Errorf(lieciba.CodeNotFresh, "prove again that it is you")
 	}
 	return nil

@@ -38,7 +38,7 @@ func (k clientRequests) wanted(ctx context.Context, x lieciba.AskedClient, now t
 	if x.Follows != "" {
 		return k.following(ctx, x, now)
 	}
-	if err := checkRolesOf(x.Roles, machinesRoles); err != nil {
+	if err := checkRolesOf(x.Roles, lieciba.MachineRoles()); err != nil {
 		return x, err
 	}
 	if !NeedsApproval(x.Roles) {
@@ -78,7 +78,7 @@ func (k clientRequests) following(ctx context.Context, x lieciba.AskedClient, no
 }
 
 func followApproved(old lieciba.ClientToken, now time.Time, overlapMinutes int) (plain string, next, replaced lieciba.ClientToken, err error) {
-	if err := checkRolesOf(old.Roles, machinesRoles); err != nil {
+	if err := checkRolesOf(old.Roles, lieciba.MachineRoles()); err != nil {
 		return "", next, old, lieciba.Errorf(lieciba.CodeForbidden, "a token with a person's role is rotated at the machine itself: lieciba token rotate")
 	}
 	if overlapMinutes < 0 || overlapMinutes > int(MaxOverlap/time.Minute) {

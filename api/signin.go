@@ -281,9 +281,3 @@ func meOf(c *call) meView {
 }
 
 func (s *Server) me(c *call) error { return c.ok(meOf(c)) }
-
-// Alarms is told what security staff should look at (package storage). It is
-// called inside of the transaction of what it is about.
-type Alarms interface {
-	RaiseAlarm(ctx context.Context, a lieciba.Alarm) (raised bool, err error)
-}

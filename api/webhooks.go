@@ -117,7 +117,7 @@ type webhookChange struct {
 	FinishRotation bool                  `json:"finish_rotation"` // the receiver has the new one
 }
 
-func (s *Server) webhookID(c *call) (lieciba.WebhookID, error) {
+func webhookID(c *call) (lieciba.WebhookID, error) {
 	return lieciba.ParseID[lieciba.WebhookID]("id", c.gin.Param("id"))
 }
 
@@ -130,7 +130,7 @@ func (s *Server) changeWebhook(c *call) error {
 	if in.NewSecret {
 		secret = webhookSecret()
 	}
-	w, err := s.editWebhook(c, func(w *lieciba.Webhook) (string, error) { return s.applyWebhook(w, in, secret) })
+	w, err := s.editWebhook(c, false, func(w *lieciba.Webhook) (string, error) { return s.applyWebhook(w, in, secret) })
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,11 @@ func (s *Server) applyWebhook(w *lieciba.Webhook, in webhookChange, secret strin
 	}
 	if in.Disabled != nil && *in.Disabled != w.Disabled {
 		w.Disabled = *in.Disabled
-		said = append(said, map[bool]string{true: "disabled", false: "enabled"}[w.Disabled])
+		if w.Disabled {
+			said = append(said, "disabled")
+		} else {
+			said = append(said, "enabled")
+		}
 	}
 	switch {
 	case in.NewSecret && in.FinishRotation:
@@ -173,7 +177,7 @@ func (s *Server) applyWebhook(w *lieciba.Webhook, in webhookChange, secret strin
 // endWebhook disables a webhook for good and destroys its secret; what it was
 // sent stays on record.
 func (s *Server) endWebhook(c *call) error {
-	if _, err := s.editWebhook(c, func(w *lieciba.Webhook) (string, error) {
+	if _, err := s.editWebhook(c, true, func(w *lieciba.Webhook) (string, error) {
 		w.Disabled, w.Secret, w.NewSecret = true, nil, nil
 		return "ended " + w.Name, nil
 	}); err != nil {
@@ -182,9 +186,10 @@ func (s *Server) endWebhook(c *call) error {
 	return c.noContent()
 }
 
-// editWebhook changes one in its act. Edits of this node come one after the other.
-func (s *Server) editWebhook(c *call, edit func(*lieciba.Webhook) (string, error)) (w lieciba.Webhook, err error) {
-	id, err := s.webhookID(c)
+// editWebhook changes one in its act; one that has ended only to end it again.
+// Edits of this node come one after the other.
+func (s *Server) editWebhook(c *call, ending bool, edit func(*lieciba.Webhook) (string, error)) (w lieciba.Webhook, err error) {
+	id, err := webhookID(c)
 	if err != nil {
 		return w, err
 	}
@@ -195,7 +200,7 @@ func (s *Server) editWebhook(c *call, edit func(*lieciba.Webhook) (string, error
 		if w, err = s.cfg.Catalog.Webhook(ctx, id); err != nil {
 			return asNotFound(err, "webhook")
 		}
-		if len(w.Secret) == 0 && c.gin.Request.Method != del {
+		if len(w.Secret) == 0 && !ending {
 			return lieciba.Errorf(lieciba.CodeConflict, "this webhook was ended: create another one")
 		}
 		if entry.Detail, err = edit(&w); err != nil {
@@ -261,7 +266,7 @@ func (s *Server) listDeliveries(c *call) error {
 }
 
 func (s *Server) deliveryFilter(c *call) (w lieciba.Webhook, f storage.DeliveryFilter, err error) {
-	if f.WebhookID, err = s.webhookID(c); err != nil {
+	if f.WebhookID, err = webhookID(c); err != nil {
 		return w, f, err
 	}
 	if w, err = s.cfg.Catalog.Webhook(c.ctx(), f.WebhookID); err != nil {
@@ -285,7 +290,7 @@ type redelivery struct {
 
 // redeliver sends dead deliveries again: one, or all of the webhook.
 func (s *Server) redeliver(c *call) error {
-	id, err := s.webhookID(c)
+	id, err := webhookID(c)
 	if err != nil {
 		return err
 	}

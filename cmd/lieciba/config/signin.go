@@ -144,7 +144,7 @@ func issuer(s string) error {
 }
 
 func group(name string, g Group) error {
-	people := []lieciba.Role{lieciba.RoleSupervisor, lieciba.RoleReviewer, lieciba.RoleApprover, lieciba.RoleSecurity, lieciba.RoleAdmin}
+	people := lieciba.PeopleRoles()
 	if len(g.Roles) == 0 {
 		return fmt.Errorf("the group %q has no roles: use %v", name, people)
 	}
