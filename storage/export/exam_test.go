@@ -131,6 +131,7 @@ func (rowless) PutExport(context.Context, lieciba.Export) error { return nil }
 
 // TestClipOfAnIncident: what was asked for is cut around the incident as it was
 // last corrected; one that was retracted since has no clip, and its rows stay.
+// Without one that was asked for each incident has its clip.
 func TestClipOfAnIncident(t *testing.T) {
 	h := filled(sqliteHouse(t, 1))
 	i, _, _ := h.late()
@@ -140,11 +141,11 @@ func TestClipOfAnIncident(t *testing.T) {
 		require.NoError(t, h.catalog.AddIncident(h.ctx, n))
 		i.RecordedAt = n.RecordedAt
 	}
-	build := func() (m evidence.Manifest, path string) {
+	build := func(only lieciba.IncidentID) (m evidence.Manifest, path string) {
 		e := h.request()
 		e.From, e.To = start, start.Add(time.Second)
 		r := asked(e)
-		r.Asked.IncidentID = i.ID
+		r.Asked.IncidentID = only
 		r.Digest = r.DigestOf()
 		e.RequestID, e.ApprovedBy = r.ID, r.DecidedBy
 		c := h.config()
@@ -156,7 +157,10 @@ func TestClipOfAnIncident(t *testing.T) {
 		return manifest(t, b.Path(e)), b.Path(e)
 	}
 	row(lieciba.IncidentCorrected, start.Add(51*time.Second))
-	m, path := build()
+	other := i
+	other.ID, other.At, other.RecordedAt = id[lieciba.IncidentID](), start.Add(5*time.Second), i.RecordedAt.Add(2*time.Minute)
+	require.NoError(t, h.catalog.AddIncident(h.ctx, other))
+	m, path := build(i.ID)
 	require.Equal(t, i.ID, m.Approval.IncidentID)
 	require.Len(t, m.Clips, 2)
 	require.Equal(t, "viewing/clip-1.mp4", m.Clips[0].File)
@@ -170,8 +174,18 @@ func TestClipOfAnIncident(t *testing.T) {
 	require.NoError(t, err, string(out))
 	require.Contains(t, string(out), "starts 2026-05-22T10:00:21.123456Z; ends 2026-05-22T10:01:00.123456Z")
 
+	m, _ = build("")
+	require.Empty(t, m.Approval.IncidentID)
+	var of []lieciba.IncidentID
+	for _, c := range m.Clips {
+		of = append(of, c.IncidentID)
+	}
+	require.Equal(t, []lieciba.IncidentID{"", other.ID, i.ID}, of)
+
 	row(lieciba.IncidentRetracted, start.Add(51*time.Second))
-	m, _ = build()
+	m, _ = build(i.ID)
 	require.Len(t, m.Clips, 1)
-	require.Len(t, m.Incidents, 3)
+	require.Len(t, m.Incidents, 4)
+	m, _ = build("")
+	require.Len(t, m.Clips, 2, "of the one that stands")
 }

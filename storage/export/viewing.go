@@ -107,7 +107,8 @@ type clip struct {
 	incident lieciba.IncidentID
 }
 
-// clips are the range that was asked for and the incident, if it still stands.
+// clips are the range that was asked for, then every incident that stands by the
+// time it happened; the one alone that was asked for, if one was.
 func (x *building) clips() (out []clip) {
 	if !x.e.From.IsZero() {
 		out = append(out, clip{span: lieciba.Interval{From: x.e.From, To: x.e.To}})
@@ -119,7 +120,7 @@ func (x *building) clips() (out []clip) {
 	}
 	for _, i := range lieciba.IncidentsOf(rows) {
 		named := slices.ContainsFunc(i.Rows, func(r lieciba.Incident) bool { return r.ID == asked })
-		if named && i.State != lieciba.IncidentRetracted {
+		if (named || asked == "") && i.State != lieciba.IncidentRetracted {
 			out = append(out, clip{lieciba.Interval{From: i.At.Add(-clipBefore), To: i.At.Add(clipAfter)}, i.ID})
 		}
 	}
