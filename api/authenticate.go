@@ -124,7 +124,11 @@ func (c *call) authenticateCookie(hash [32]byte) error {
 	if value == valueInTwoHands {
 		return c.endStolen(in)
 	}
-	who, u, err := s.principalOfSignIn(c.ctx(), in, c.now)
+	var who lieciba.Principal
+	u, err := s.cfg.Catalog.User(c.ctx(), in.UserID)
+	if err == nil || lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		who, err = principalOfSignIn(in, u, c.now)
+	}
 	if err == nil && c.now.Sub(in.SeenAt) >= s.cfg.IdleTimeout {
 		err = errSignInEnded()
 	}
@@ -186,17 +190,17 @@ func errSignInEnded() error {
 	return lieciba.Wrap(errOver, lieciba.CodeUnauthenticated, "your sign-in has ended: sign in again")
 }
 
-// principalOfSignIn finds a person; CodeUnauthenticated if the sign-in has ended
-// or the account is closed. How long it may idle is the caller's to judge.
-func (s *Server) principalOfSignIn(ctx context.Context, in lieciba.SignIn, now time.Time) (who lieciba.Principal, u lieciba.User, err error) {
-	if !now.Before(in.ExpiresAt) {
-		return who, u, errSignInEnded()
+// principalOfSignIn judges a sign-in with its account, a zero one if that is gone;
+// CodeUnauthenticated if the one has ended or the other is closed. How long it may
+// idle is the caller's to judge.
+func principalOfSignIn(in lieciba.SignIn, u lieciba.User, now time.Time) (lieciba.Principal, error) {
+	switch {
+	case !now.Before(in.ExpiresAt):
+		return lieciba.Principal{}, errSignInEnded()
+	case u.ID == "" || u.Disabled:
+		return lieciba.Principal{}, errSignInNeeded()
 	}
-	u, err = s.cfg.Catalog.User(ctx, in.UserID)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && u.Disabled {
-		return who, u, errSignInNeeded()
-	}
-	return principalOf(u, in.ID), u, err
+	return principalOf(u, in.ID), nil
 }
 
 func principalOf(u lieciba.User, in lieciba.SignInID) lieciba.Principal {
@@ -208,15 +212,18 @@ func (s *Server) principal(ctx context.Context, by credential, now time.Time) (l
 	if by.signIn == "" {
 		return s.principalOfMachine(ctx, by, now)
 	}
-	in, err := s.cfg.Catalog.SignInByID(ctx, by.signIn)
+	var in lieciba.SignIn
+	u, err := s.cfg.Catalog.User(ctx, by.user) // first: who closes an account holds the rows in this order too
+	if err == nil {
+		in, err = s.cfg.Catalog.SignInByID(ctx, by.signIn)
+	}
 	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
 		return lieciba.Principal{}, errSignInNeeded()
 	}
 	if err != nil {
 		return lieciba.Principal{}, err
 	}
-	who, _, err := s.principalOfSignIn(ctx, in, now)
-	return who, err
+	return principalOfSignIn(in, u, now)
 }
 
 // errRightsLost marks a change whose caller lost a right after it was let in.

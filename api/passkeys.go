@@ -32,24 +32,28 @@ type passkeyAnswer struct {
 	Credential json.RawMessage `json:"credential"` // PublicKeyCredential.toJSON()
 }
 
-// readPasskey reads an answer. Inside of the credential the names are WebAuthn's.
-func (c *call) readPasskey() (in passkeyAnswer, err error) {
+// readPasskey reads an answer, and what judges it. Inside of the credential the
+// names are WebAuthn's.
+func (c *call) readPasskey() (in passkeyAnswer, keys *passkey.Ceremonies, err error) {
+	if keys, err = c.server.ceremonies(); err != nil {
+		return in, nil, err
+	}
 	if err := c.requireType("application/json"); err != nil {
-		return in, err
+		return in, nil, err
 	}
 	b, err := c.body(64 << 10)
 	if err != nil {
-		return in, err
+		return in, nil, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
-		return in, jsonError(err)
+		return in, nil, jsonError(err)
 	}
 	if len(in.Credential) == 0 {
-		return in, lieciba.Invalid("credential", "is missing: send what the browser's authenticator answered")
+		return in, nil, lieciba.Invalid("credential", "is missing: send what the browser's authenticator answered")
 	}
-	return in, nil
+	return in, keys, nil
 }
 
 // ceremonies are nil where the server has no name that browsers take for passkeys.
@@ -116,11 +120,7 @@ func (s *Server) passkeyOptions(c *call) error {
 }
 
 func (s *Server) registerPasskey(c *call) error {
-	in, err := c.readPasskey()
-	if err != nil {
-		return err
-	}
-	keys, err := s.ceremonies()
+	in, keys, err := c.readPasskey()
 	if err != nil {
 		return err
 	}
@@ -177,11 +177,7 @@ func (s *Server) passkeyProofOptions(c *call) error {
 }
 
 func (s *Server) proveByPasskey(c *call) error {
-	in, err := c.readPasskey()
-	if err != nil {
-		return err
-	}
-	keys, err := s.ceremonies()
+	in, keys, err := c.readPasskey()
 	if err != nil {
 		return err
 	}
@@ -275,11 +271,7 @@ func (s *Server) passkeySignInOptions(c *call) error {
 // signInByPasskey signs in with a passkey of a local account. A provider's
 // account signs in with its provider, which knows who has left.
 func (s *Server) signInByPasskey(c *call) error {
-	in, err := c.readPasskey()
-	if err != nil {
-		return err
-	}
-	keys, err := s.ceremonies()
+	in, keys, err := c.readPasskey()
 	if err != nil {
 		return err
 	}
