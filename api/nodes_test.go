@@ -72,7 +72,7 @@ func (b *between) Policies(ctx context.Context) ([]lieciba.RetentionPolicy, erro
 // twoNodes are two servers on one PostgreSQL database; the first has moments.
 func twoNodes(t *testing.T) (one, two *world, moments *between) {
 	t.Helper()
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, postgres.Open)
 	open := func() storage.Catalog {
 		cat, err := postgres.Open(t.Context(), url)
 		require.NoError(t, err)

@@ -112,7 +112,7 @@ func openSQLite(t *testing.T) (storage.Catalog, *sql.DB) {
 // newPostgresWorld is newWorld on a real PostgreSQL.
 func newPostgresWorld(t *testing.T) *world {
 	t.Helper()
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, postgres.Open)
 	cat, err := postgres.Open(t.Context(), url)
 	require.NoError(t, err)
 	return newWorldOn(t, cat, openSQL(t, "pgx", url))

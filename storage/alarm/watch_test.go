@@ -92,7 +92,7 @@ func TestWatch(t *testing.T) {
 		watches(t, newSite(t, cat))
 	})
 	t.Run("postgres", func(t *testing.T) {
-		cat, err := postgres.Open(t.Context(), storagetest.Postgres(t))
+		cat, err := postgres.Open(t.Context(), storagetest.PostgresFor(t, postgres.Open))
 		require.NoError(t, err)
 		watches(t, newSite(t, cat))
 	})

@@ -99,7 +99,7 @@ func sqliteHouse(t testing.TB, cameras int) *house {
 }
 
 func postgresHouse(t testing.TB, cameras int) *house {
-	c, err := postgres.Open(context.Background(), storagetest.Postgres(t))
+	c, err := postgres.Open(context.Background(), storagetest.PostgresFor(t, postgres.Open))
 	require.NoError(t, err)
 	return newHouse(t, c, cameras)
 }

@@ -92,7 +92,7 @@ func localSite(t *testing.T) *site {
 }
 
 func serverSite(t *testing.T) *site {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, postgres.Open)
 	catalog, err := postgres.Open(t.Context(), url)
 	require.NoError(t, err)
 	srv := storagetest.MinIO(t)

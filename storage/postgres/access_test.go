@@ -183,7 +183,7 @@ func TestOlderRowsOfAccess(t *testing.T) {
 // TestMethodsOfAccessDoNotDeadlock is TestNoTwoMethodsDeadlock for requests,
 // grants, appeals and sign-ins, beside what else locks a session.
 func TestMethodsOfAccessDoNotDeadlock(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	var seen counter
 	a, b := openTraced(t, url, &seen), openTraced(t, url, &seen)
 	calls := accessCalls(t, a)

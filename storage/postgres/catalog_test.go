@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestCatalog(t *testing.T) {
 	storagetest.TestCatalog(t, func(t *testing.T) storagetest.Opener {
-		url := storagetest.Postgres(t)
+		url := storagetest.PostgresFor(t, Open)
 		return func() storage.Catalog {
 			c, err := Open(t.Context(), url)
 			require.NoError(t, err)

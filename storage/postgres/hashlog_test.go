@@ -45,7 +45,7 @@ func TestLateCommitIsSequencedLater(t *testing.T) {
 }
 
 func TestSequencersOfTwoNodes(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	nodes := []*Catalog{openAt(t, url), openAt(t, url)}
 	const writers, each = 8, 100
 	var staging, sequencing sync.WaitGroup
@@ -101,7 +101,7 @@ func TestSequencersOfTwoNodes(t *testing.T) {
 }
 
 func TestSequencerOfAnotherNodeWaits(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	a, b := openAt(t, url), openAt(t, url)
 	require.NoError(t, a.StageLeaf(t.Context(), newLeaf("x")))
 	n, err := a.Sequence(t.Context(), 10, func(h storage.LogHead, s []lieciba.Leaf) (storage.Sequenced, error) {
@@ -121,7 +121,7 @@ const killOthers = `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activit
 	WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`
 
 func TestKilledInMidSequence(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	a := openAt(t, url)
 	require.NoError(t, a.StageLeaf(t.Context(), newLeaf("x")))
 	_, err := a.Sequence(t.Context(), 10, func(h storage.LogHead, s []lieciba.Leaf) (storage.Sequenced, error) {
@@ -201,7 +201,7 @@ func TestAbortedActsRunAgain(t *testing.T) {
 
 // TestActsLoseNoChange reads and writes back whole rows from two nodes.
 func TestActsLoseNoChange(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	nodes := []*Catalog{openAt(t, url), openAt(t, url)}
 	w := newWorld(t, nodes[0])
 	u := lieciba.User{ID: newID[lieciba.UserID](), Login: "anna", CreatedAt: base}
@@ -310,7 +310,7 @@ func (r *counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDat
 
 func TestSequencingIsAHandfulOfRoundTrips(t *testing.T) {
 	var n counter
-	c := openTraced(t, storagetest.Postgres(t), &n)
+	c := openTraced(t, storagetest.PostgresFor(t, Open), &n)
 	for range 2 {
 		require.NoError(t, c.write(t.Context(), "stage", func(tx pgx.Tx) error {
 			leaves := make([]lieciba.Leaf, 1000)

@@ -18,7 +18,7 @@ import (
 // TestHoldsAndClaimsTakeTurns places a hold while segments are claimed one by one:
 // what the hold did not count as gone is never claimed after it.
 func TestHoldsAndClaimsTakeTurns(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	a, b := openAt(t, url), openAt(t, url)
 	w := newWorld(t, a)
 	const segments = 40
@@ -66,7 +66,7 @@ func TestHoldsAndClaimsTakeTurns(t *testing.T) {
 // from two nodes. PostgreSQL would end one of two that wait for each other, and
 // it would run again unseen: the tracer sees it.
 func TestNoTwoMethodsDeadlock(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	var seen counter
 	a, b := openTraced(t, url, &seen), openTraced(t, url, &seen)
 	calls := lockingCalls(t, a)

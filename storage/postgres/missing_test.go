@@ -111,7 +111,7 @@ func requireLeaf(t *testing.T, c *Catalog, want lieciba.Leaf) {
 // TestRowsOfAnOlderNodeGetTheirLeaves writes as a node does that runs the version
 // before this one beside it.
 func TestRowsOfAnOlderNodeGetTheirLeaves(t *testing.T) {
-	u := storagetest.Postgres(t)
+	u := storagetest.PostgresFor(t, Open)
 	c := openAt(t, u)
 	e, past := newAudit("act"), newAudit("act")
 	e.ID = lieciba.NewID[lieciba.AuditID](time.Now())
@@ -130,7 +130,7 @@ func TestRowsOfAnOlderNodeGetTheirLeaves(t *testing.T) {
 }
 
 func TestReadOnlyStandbyOpens(t *testing.T) {
-	u := storagetest.Postgres(t)
+	u := storagetest.PostgresFor(t, Open)
 	c := openAt(t, u)
 	require.NoError(t, c.PutSite(t.Context(), newSite("a")))
 	p, err := url.Parse(u)

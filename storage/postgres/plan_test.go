@@ -16,7 +16,7 @@ import (
 
 func openTest(t *testing.T) *Catalog {
 	t.Helper()
-	c, err := Open(t.Context(), storagetest.Postgres(t))
+	c, err := Open(t.Context(), storagetest.PostgresFor(t, Open))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c

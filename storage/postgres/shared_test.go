@@ -14,7 +14,7 @@ import (
 
 // Two acts look at one row at a time, and nobody changes it until both have ended.
 func TestActsShareWhatTheyOnlyRead(t *testing.T) {
-	url := storagetest.Postgres(t)
+	url := storagetest.PostgresFor(t, Open)
 	one, two := openAt(t, url), openAt(t, url)
 	u := lieciba.User{ID: newID[lieciba.UserID](), Login: "anna", Name: "before", CreatedAt: base}
 	require.NoError(t, one.PutUser(t.Context(), u))

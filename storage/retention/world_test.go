@@ -67,7 +67,7 @@ func embedded(t *testing.T) *world {
 
 func servers(t *testing.T) *world {
 	srv := storagetest.MinIO(t)
-	catalog, err := postgres.Open(t.Context(), storagetest.Postgres(t))
+	catalog, err := postgres.Open(t.Context(), storagetest.PostgresFor(t, postgres.Open))
 	require.NoError(t, err)
 	media, err := minio.Open(t.Context(), minio.Config{Endpoint: srv.Endpoint, Bucket: srv.Bucket, AccessKey: srv.AccessKey, SecretKey: srv.SecretKey})
 	require.NoError(t, err)

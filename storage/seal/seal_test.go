@@ -58,7 +58,7 @@ func onCatalogs(t *testing.T, test func(h *house)) {
 		test(newHouse(t, open))
 	})
 	t.Run("postgres", func(t *testing.T) {
-		url := storagetest.Postgres(t)
+		url := storagetest.PostgresFor(t, postgres.Open)
 		open := func() storage.Catalog {
 			c, err := postgres.Open(t.Context(), url)
 			require.NoError(t, err)

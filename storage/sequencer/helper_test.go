@@ -50,7 +50,7 @@ func onEach(t *testing.T, f func(t *testing.T, open func() catalog)) {
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
-		url := storagetest.Postgres(t)
+		url := storagetest.PostgresFor(t, postgres.Open)
 		f(t, func() catalog {
 			c, err := postgres.Open(context.Background(), url)
 			require.NoError(t, err)

@@ -45,7 +45,7 @@ func newHouse(t *testing.T, sessions int) *house {
 }
 
 func newPostgresHouse(t *testing.T, sessions int) *house {
-	cat, err := postgres.Open(t.Context(), storagetest.Postgres(t))
+	cat, err := postgres.Open(t.Context(), storagetest.PostgresFor(t, postgres.Open))
 	require.NoError(t, err)
 	return newHouseOn(t, cat, sessions)
 }
