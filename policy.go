@@ -11,7 +11,8 @@ const (
 	ActManageCameras Act = "manage_cameras" // discover, adopt, assign, credentials
 	ActManageSites   Act = "manage_sites"
 	ActManageUsers   Act = "manage_users"
-	ActViewSessions  Act = "view_sessions" // the list and the timeline, no picture
+	ActViewSessions  Act = "view_sessions" // the list and the timeline, no picture; a source its own only (OwnSource)
+	ActViewExam      Act = "view_exam"     // what happened in it: incidents, parts, readiness
 	ActPushSession   Act = "push_session"
 	ActStartSession  Act = "start_session" // ad hoc, when the citizenship system is down
 	ActWatchLive     Act = "watch_live"
@@ -63,7 +64,7 @@ const (
 // Acts lists every act.
 func Acts() []Act {
 	return []Act{ActViewSites, ActViewCameras, ActManageCameras, ActManageSites, ActManageUsers,
-		ActViewSessions, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics,
+		ActViewSessions, ActViewExam, ActPushSession, ActStartSession, ActWatchLive, ActWatchArchive, ActReadAudit, ActReadMetrics,
 		ActReadEvidence, ActCosign, ActExport, ActPushEvent, ActReadRetention, ActDraftPolicy,
 		ActPlaceHold, ActApproveRequest, ActRefuseRequest, ActCheckEvidence, ActApprovePolicy, ActReleaseHold, ActDeleteRecording, ActSealRecording,
 		ActAskGrant, ActAskRelease, ActAskDeletion, ActAskPolicy, ActAskKeyRotation, ActAskRoles, ActAskClientToken,
@@ -80,6 +81,7 @@ var everywhere = map[Act][]Role{
 	ActManageSites:   {RoleAdmin},
 	ActManageUsers:   {RoleAdmin},
 	ActViewSessions:  {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin, RoleCitizenship},
+	ActViewExam:      {RoleReviewer, RoleApprover, RoleSecurity, RoleAdmin},
 	ActPushSession:   {RoleCitizenship},
 	ActWatchArchive:  {RoleReviewer, RoleSecurity}, // under a grant
 	ActReadAudit:     {RoleSecurity},
@@ -111,7 +113,7 @@ var everywhere = map[Act][]Role{
 	ActLinkSession:    {RoleAdmin},
 	ActVoidLink:       {RoleAdmin},
 	ActReadNotices:    {RoleCitizenship, RoleAdmin},
-	ActManageWebhooks: {RoleAdmin},
+	ActManageWebhooks: {RoleAdmin, RoleSecurity}, // what tells of alarms: with ActReadAlarms only
 	ActReadAlarms:     {RoleSecurity},
 	ActManageSignIns:  {RoleSecurity, RoleAdmin},
 }
@@ -121,6 +123,7 @@ var ownSite = map[Act][]Role{
 	ActViewSites:    {RoleSupervisor},
 	ActViewCameras:  {RoleSupervisor},
 	ActViewSessions: {RoleSupervisor},
+	ActViewExam:     {RoleSupervisor},
 	ActStartSession: {RoleSupervisor},
 	ActWatchLive:    {RoleSupervisor},
 	ActWatchArchive: {RoleSupervisor}, // under a grant, as everybody
@@ -184,6 +187,21 @@ func AllowedSites(p Principal, act Act) (all bool, sites []SiteID) {
 		}
 	}
 	return false, sites
+}
+
+// OwnSource is the source that p is bound to where sessions are looked at: a
+// citizenship system sees its own, and those started by hand that are linked to no
+// other. Empty: p is bound to none.
+func OwnSource(p Principal) string {
+	if !slices.Contains(p.Roles, RoleCitizenship) {
+		return ""
+	}
+	for _, r := range p.Roles {
+		if r != RoleCitizenship && (slices.Contains(everywhere[ActViewSessions], r) || slices.Contains(ownSite[ActViewSessions], r)) {
+			return ""
+		}
+	}
+	return p.Name
 }
 
 // inScope refuses what a client's token was not made for.

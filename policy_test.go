@@ -20,6 +20,7 @@ manage_cameras       -          -        -        -        all   -           -  
 manage_sites         -          -        -        -        all   -           -          -
 manage_users         -          -        -        -        all   -           -          -
 view_sessions        own        all      all      all      all   all         -          -
+view_exam            own        all      all      all      all   -           -          -
 push_session         -          -        -        -        -     all         -          -
 start_session        own        -        -        -        -     -           -          -
 watch_live           own        -        -        -        -     -           -          -
@@ -59,7 +60,7 @@ confirm_cancel       own        -        -        -        -     -           -  
 link_session         own        -        -        -        all   -           -          -
 void_link            -          -        -        -        all   -           -          -
 read_notices         -          -        -        -        all   all         -          -
-manage_webhooks      -          -        -        -        all   -           -          -
+manage_webhooks      -          -        -        all      all   -           -          -
 read_alarms          -          -        -        all      -     -           -          -
 manage_sign_ins      -          -        -        all      all   -           -          -
 `
@@ -151,4 +152,13 @@ func TestParseRole(t *testing.T) {
 	_, err := lieciba.ParseRole("roles", "Admin")
 	require.ErrorContains(t, err, "supervisor", "the error lists the roles")
 	require.False(t, slices.Contains(lieciba.Roles(), ""))
+}
+
+// OwnSource binds a machine that is nothing but a source.
+func TestOwnSource(t *testing.T) {
+	p := lieciba.Principal{Name: "pizis", Roles: []lieciba.Role{lieciba.RoleCitizenship, lieciba.RoleMonitoring}}
+	require.Equal(t, "pizis", lieciba.OwnSource(p))
+	p.Roles = append(p.Roles, lieciba.RoleReviewer)
+	require.Empty(t, lieciba.OwnSource(p))
+	require.Empty(t, lieciba.OwnSource(lieciba.Principal{Name: "anna", Roles: []lieciba.Role{lieciba.RoleReviewer}}))
 }

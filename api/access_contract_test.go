@@ -22,12 +22,12 @@ var contractAccess = accessTable{
 
 		"GET /docs":                        "yes yes yes yes yes yes yes yes",
 		"GET /v1/notices":                  "- - - - yes yes - -",
-		"GET /v1/webhooks":                 "- - - - yes - - -",
-		"POST /v1/webhooks":                "- - - - yes - - -",
-		"PATCH /v1/webhooks/:id":           "- - - - yes - - -",
-		"DELETE /v1/webhooks/:id":          "- - - - yes - - -",
-		"GET /v1/webhooks/:id/deliveries":  "- - - - yes - - -",
-		"POST /v1/webhooks/:id/redelivery": "- - - - yes - - -",
+		"GET /v1/webhooks":                 "- - - yes yes - - -",
+		"POST /v1/webhooks":                "- - - yes yes - - -",
+		"PATCH /v1/webhooks/:id":           "- - - yes yes - - -",
+		"DELETE /v1/webhooks/:id":          "- - - yes yes - - -",
+		"GET /v1/webhooks/:id/deliveries":  "- - - yes yes - - -",
+		"POST /v1/webhooks/:id/redelivery": "- - - yes yes - - -",
 	},
 	id: func(k *walk, name string, p place, _ lieciba.Role) (string, bool) {
 		switch {

@@ -10,12 +10,12 @@ import (
 func init() {
 	topics = append(topics, accessTable{
 		rows: map[string]string{
-			"GET /v1/exam-sessions/:id/incidents":    "own all all all all all - -",
+			"GET /v1/exam-sessions/:id/incidents":    "own all all all all - - -",
 			"POST /v1/exam-sessions/:id/incidents":   "own - - - - - - -",
 			"POST /v1/incidents/:id/correction":      "own - - - - - - -",
 			"POST /v1/incidents/:id/retraction":      "own - - - - - - -",
 			"POST /v1/incidents/:id/review":          "- all - - - - - -",
-			"GET /v1/exam-sessions/:id/part-events":  "own all all all all all - -",
+			"GET /v1/exam-sessions/:id/part-events":  "own all all all all - - -",
 			"POST /v1/exam-sessions/:id/part-events": "own - - - - - - -",
 			"GET /v1/appeals":                        "- yes yes yes - - - -",
 			"POST /v1/appeals":                       "- all - - - - - -",

@@ -37,7 +37,7 @@ func (s *seamReadiness) Progress(id lieciba.SessionID) (ReadinessProgress, bool)
 
 func init() {
 	topics = append(topics, accessTable{rows: map[string]string{
-		"GET /v1/exam-sessions/:id/readiness":           "own all all all all all - -",
+		"GET /v1/exam-sessions/:id/readiness":           "own all all all all - - -",
 		"POST /v1/exam-sessions/:id/readiness":          "own - - - - - - -",
 		"POST /v1/exam-sessions/:id/readiness/override": "own - - - - - - -",
 		"POST /v1/exam-sessions/:id/readiness/sign-off": "own - - - - - - -",

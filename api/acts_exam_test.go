@@ -31,6 +31,10 @@ func (c *noChange) LinkSession(ctx context.Context, l storage.SessionLink) error
 	return c.step(c.Catalog.LinkSession(ctx, l))
 }
 
+func (c *noChange) VoidLink(ctx context.Context, l storage.SessionLink) error {
+	return c.step(c.Catalog.VoidLink(ctx, l))
+}
+
 func (c *noChange) PutWebhook(ctx context.Context, w lieciba.Webhook) error {
 	return c.step(c.Catalog.PutWebhook(ctx, w))
 }

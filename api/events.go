@@ -37,8 +37,8 @@ type newEvent struct {
 }
 
 // pushedSession finds the session of an event by the external ID that its own
-// source knows, else among those that were started by hand: the citizenship
-// system learns of them and anchors them too.
+// source knows, else among those that were started by hand and are linked to no
+// other source: the citizenship system learns of them and anchors them too.
 func (s *Server) pushedSession(c *call) (lieciba.ExamSession, target, error) {
 	ref := c.gin.Param("id")
 	if err := lieciba.CheckCode("external_id", ref); err != nil {
@@ -47,6 +47,9 @@ func (s *Server) pushedSession(c *call) (lieciba.ExamSession, target, error) {
 	x, err := s.cfg.Catalog.SessionByKey(c.ctx(), lieciba.SessionKey{Source: c.who.Name, ExternalID: ref})
 	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
 		x, err = s.cfg.Catalog.SessionByKey(c.ctx(), lieciba.SessionKey{Source: lieciba.SourceAdHoc, ExternalID: ref})
+	}
+	if err == nil {
+		err = s.checkOfSource(c.ctx(), x, c.who.Name)
 	}
 	return x, sessionTarget(x), asNotFound(err, "exam session")
 }

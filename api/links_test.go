@@ -117,3 +117,44 @@ func TestTakeALinkBack(t *testing.T) {
 	w.event(lieciba.ExamSession{SessionKey: lieciba.SessionKey{ExternalID: "LV-7"}}, "E-1", "appeal_opened", "2026-11-18T08:30:00+02:00", "A-1").want(201)
 	w.as("admin", "DELETE", path, nil).refused(409, "conflict", "")
 }
+
+// S20 and S21 of the review: a source sees and tells of its own sessions and of
+// those that were started by hand and are no other source's; what happened in an
+// exam is not for it.
+func TestASourceIsKeptToItsOwn(t *testing.T) {
+	w := newWorld(t)
+	plain, tok := NewClientToken("other-system", []lieciba.Role{lieciba.RoleCitizenship}, nil, start, 24*time.Hour)
+	require.NoError(t, w.catalog.PutClientToken(t.Context(), tok))
+	w.tokens["other"] = plain
+	free := w.session(lieciba.SourceAdHoc, "adhoc-1", w.own.room, start)
+	mine := w.session(lieciba.SourceAdHoc, "adhoc-2", w.own.room, start)
+	w.linked(mine, "LV-7")
+	own := w.own.session
+	get := func(role lieciba.Role, ref string) answer { return w.as(role, "GET", "/v1/exam-sessions/"+ref, nil) }
+	for _, x := range []lieciba.ExamSession{own, mine} {
+		for _, ref := range []string{string(x.ID), x.ExternalID} {
+			get("citizenship", ref).want(200)
+			get("other", ref).refused(404, "not_found", "")
+			for _, what := range []string{"/timeline", "/coverage"} {
+				get("other", ref+what).refused(404, "not_found", "")
+			}
+		}
+		w.as("other", "POST", "/v1/exam-sessions/"+x.ExternalID+"/events", map[string]any{"event_id": "E-1", "kind": "appeal_decided", "at": "2026-11-18T08:30:00+02:00", "appeal": "A-1"}).
+			refused(404, "not_found", "")
+	}
+	get("other", "LV-7").refused(404, "not_found", "")
+	get("other", string(free.ID)).want(200)
+	names := func(role lieciba.Role) (out []string) {
+		for _, x := range w.as(role, "GET", "/v1/exam-sessions", nil).want(200).items() {
+			out = append(out, x["external_id"].(string))
+		}
+		return out
+	}
+	require.Equal(t, []string{"adhoc-1"}, names("other"))
+	require.ElementsMatch(t, []string{"adhoc-1", "adhoc-2", own.ExternalID, w.foreign.session.ExternalID}, names("citizenship"))
+	for _, what := range []string{"/incidents", "/part-events", "/readiness"} {
+		get("citizenship", string(own.ID)+what).refused(403, "forbidden", "")
+	}
+	w.event(mine, "E-2", "appeal_opened", "2026-11-18T08:30:00+02:00", "A-1").want(201)
+	w.as("other", "POST", "/v1/exam-sessions/adhoc-1/events", map[string]any{"event_id": "E-1", "kind": "result_notified", "at": "2026-11-18T08:30:00+02:00"}).want(201)
+}

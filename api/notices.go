@@ -15,7 +15,7 @@ type noticeList struct {
 }
 
 // listNotices is the replay of what webhooks sent: a client gets its own
-// sessions' notices, an administrator everybody's.
+// sessions' notices, an administrator everybody's but alarms.
 func (s *Server) listNotices(c *call) error {
 	if err := c.onlyQuery("after", "limit"); err != nil {
 		return err
@@ -32,19 +32,34 @@ func (s *Server) listNotices(c *call) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.cfg.Catalog.ListNotices(c.ctx(), source, after, limit)
-	if err != nil {
-		return err
-	}
 	out := noticeList{Items: []webhook.Message{}, NextAfter: after}
+	for more := true; more && len(out.Items) < limit; {
+		found, err := s.cfg.Catalog.ListNotices(c.ctx(), source, out.NextAfter, limit-len(out.Items))
+		if err != nil {
+			return err
+		}
+		more = len(found) > 0
+		if err := out.add(c, found); err != nil {
+			return err
+		}
+	}
+	return c.ok(out)
+}
+
+// add shows notices; alarms only to who reads them.
+func (l *noticeList) add(c *call, found []lieciba.Notice) error {
 	for _, n := range found {
+		l.NextAfter = n.Number
+		if n.Kind == lieciba.NoticeAlarm && !c.readsAlarms() {
+			continue
+		}
 		m, err := webhook.MessageOf(n)
 		if err != nil {
 			return err
 		}
-		out.Items, out.NextAfter = append(out.Items, m), n.Number
+		l.Items = append(l.Items, m)
 	}
-	return c.ok(out)
+	return nil
 }
 
 // queryNotice reads after: the number of a notice, or its event ID. One of

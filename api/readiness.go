@@ -28,7 +28,7 @@ type ReadinessProgress struct {
 
 func (s *Server) readinessRoutes() []route {
 	return []route{
-		{get, "/v1/exam-sessions/:id/readiness", at(lieciba.ActViewSessions, s.sessionByID, s.getReadiness)},
+		{get, "/v1/exam-sessions/:id/readiness", at(lieciba.ActViewExam, s.sessionByID, s.getReadiness)},
 		{post, "/v1/exam-sessions/:id/readiness", at(lieciba.ActCheckReadiness, s.sessionByID, s.checkReadiness)},
 		{post, "/v1/exam-sessions/:id/readiness/override", at(lieciba.ActCheckReadiness, s.sessionByID, s.overrideReadiness)},
 		{post, "/v1/exam-sessions/:id/readiness/sign-off", at(lieciba.ActCheckReadiness, s.sessionByID, s.signOffReadiness)},

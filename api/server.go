@@ -28,7 +28,6 @@ type Server struct {
 	used        once       // sign-ins that came about: each is good once
 	loggedOut   once       // logout tokens of the provider: a crowd of sign-ins must not keep them out
 	cameraEdits sync.Mutex // read, change, write of one camera row
-	hookEdits   sync.Mutex // likewise, of one webhook row
 	discoveries *discoveries
 	viewings    viewings
 	downloads   downloads

@@ -40,6 +40,9 @@ func (s *Server) sessionRef(c *call, field, ref string) (lieciba.ExamSession, ta
 	}
 	if id, err := lieciba.ParseID[lieciba.SessionID](field, ref); err == nil {
 		x, err := s.cfg.Catalog.Session(c.ctx(), id)
+		if source := lieciba.OwnSource(c.who); err == nil && source != "" {
+			return x, sessionTarget(x), s.checkOfSource(c.ctx(), x, source)
+		}
 		if lieciba.CodeOf(err) != lieciba.CodeNotFound {
 			return x, sessionTarget(x), err
 		}
@@ -48,7 +51,7 @@ func (s *Server) sessionRef(c *call, field, ref string) (lieciba.ExamSession, ta
 	if all {
 		sites = nil
 	}
-	list, err := s.cfg.Catalog.ListSessions(c.ctx(), storage.SessionFilter{Sites: sites, ExternalID: ref, Limit: 2})
+	list, err := s.cfg.Catalog.ListSessions(c.ctx(), storage.SessionFilter{Sites: sites, Source: lieciba.OwnSource(c.who), ExternalID: ref, Limit: 2})
 	switch {
 	case err != nil:
 		return lieciba.ExamSession{}, target{}, err
@@ -59,6 +62,25 @@ func (s *Server) sessionRef(c *call, field, ref string) (lieciba.ExamSession, ta
 			"two sources use this external ID: use the session's own ID (GET /v1/exam-sessions?external_id=)")
 	}
 	return list[0], sessionTarget(list[0]), nil
+}
+
+// checkOfSource hides a session from a source that is not its own, unless it was
+// started by hand and is linked to no other.
+func (s *Server) checkOfSource(ctx context.Context, x lieciba.ExamSession, source string) error {
+	if x.Source == source {
+		return nil
+	}
+	if x.Source != lieciba.SourceAdHoc {
+		return notFound("exam session")
+	}
+	l, err := s.cfg.Catalog.LinkOf(ctx, x.ID)
+	switch {
+	case lieciba.CodeOf(err) == lieciba.CodeNotFound:
+		return nil
+	case err == nil && l.Key.Source != source:
+		return notFound("exam session")
+	}
+	return err
 }
 
 // roomCodes maps room IDs to codes.
@@ -115,7 +137,7 @@ func (s *Server) listSessions(c *call) error {
 }
 
 func (s *Server) sessionFilter(c *call) (storage.SessionFilter, error) {
-	var f storage.SessionFilter
+	f := storage.SessionFilter{Source: lieciba.OwnSource(c.who)}
 	var err error
 	if f.Sites, err = c.siteFilter(lieciba.ActViewSessions); err != nil {
 		return f, err

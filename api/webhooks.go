@@ -68,6 +68,10 @@ func (s *Server) createWebhook(c *call) error {
 	if err := s.setWebhook(&w, &in.URL, &in.Kinds); err != nil {
 		return err
 	}
+	if err := c.mayTouch(w); err != nil {
+		c.auditTouch(w.ID, err)
+		return err
+	}
 	secret := webhookSecret()
 	w.Secret = webhook.SealSecret(s.cfg.Secrets, w.ID, secret)
 	if err := c.act(lieciba.ActManageWebhooks, webhookTarget(w.ID), "created "+w.Name+" to "+hostOf(w.URL), func(ctx context.Context) error {
@@ -130,7 +134,16 @@ func (s *Server) changeWebhook(c *call) error {
 	if in.NewSecret {
 		secret = webhookSecret()
 	}
+<<<<<<< HEAD
 	w, err := s.editWebhook(c, false, func(w *lieciba.Webhook) (string, error) { return s.applyWebhook(w, in, secret) })
+=======
+	w, err := s.editWebhook(c, func(w *lieciba.Webhook) (string, error) {
+		if len(w.Secret) == 0 {
+			return "", errEnded
+		}
+		return s.applyWebhook(w, in, secret)
+	})
+>>>>>>> 4d0dd58 (Keep sources to their own and alarms from administrators)
 	if err != nil {
 		return err
 	}
@@ -186,30 +199,64 @@ func (s *Server) endWebhook(c *call) error {
 	return c.noContent()
 }
 
+<<<<<<< HEAD
 // editWebhook changes one in its act; one that has ended only to end it again.
 // Edits of this node come one after the other.
 func (s *Server) editWebhook(c *call, ending bool, edit func(*lieciba.Webhook) (string, error)) (w lieciba.Webhook, err error) {
+=======
+// errEnded refuses what an ended webhook can do no more.
+var errEnded = lieciba.Errorf(lieciba.CodeConflict, "this webhook was ended: create another one")
+
+// editWebhook changes one in its act, which keeps every other edit out.
+func (s *Server) editWebhook(c *call, edit func(*lieciba.Webhook) (string, error)) (w lieciba.Webhook, err error) {
+>>>>>>> 4d0dd58 (Keep sources to their own and alarms from administrators)
 	id, err := webhookID(c)
 	if err != nil {
 		return w, err
 	}
-	s.hookEdits.Lock()
-	defer s.hookEdits.Unlock()
 	entry := c.entry(string(lieciba.ActManageWebhooks), webhookTarget(id))
 	err = c.record(&entry, func(ctx context.Context) (err error) {
 		if w, err = s.cfg.Catalog.Webhook(ctx, id); err != nil {
 			return asNotFound(err, "webhook")
 		}
+<<<<<<< HEAD
 		if len(w.Secret) == 0 && !ending {
 			return lieciba.Errorf(lieciba.CodeConflict, "this webhook was ended: create another one")
+=======
+		if err := c.mayTouch(w); err != nil {
+			return err
+>>>>>>> 4d0dd58 (Keep sources to their own and alarms from administrators)
 		}
 		if entry.Detail, err = edit(&w); err != nil {
 			return err
 		}
+		if err := c.mayTouch(w); err != nil {
+			return err
+		}
 		return s.cfg.Catalog.PutWebhook(ctx, w)
 	})
+	c.auditTouch(id, err)
 	s.pokeWebhooks()
 	return w, err
+}
+
+// readsAlarms reports whether alarms are the caller's to see.
+func (c *call) readsAlarms() bool { return lieciba.AllowSomewhere(c.who, lieciba.ActReadAlarms) == nil }
+
+// mayTouch refuses a webhook that tells of alarms to who may not read them:
+// security is told of administrators too, who must not be able to stop it.
+func (c *call) mayTouch(w lieciba.Webhook) error {
+	if !slices.Contains(w.Kinds, lieciba.NoticeAlarm) || c.readsAlarms() {
+		return nil
+	}
+	return &lieciba.Error{Code: lieciba.CodeForbidden, Field: "kinds", Message: "a webhook that tells of alarms is in the hands of security staff only"}
+}
+
+// auditTouch records a refusal of mayTouch; the act that met it left no entry.
+func (c *call) auditTouch(id lieciba.WebhookID, err error) {
+	if lieciba.CodeOf(err) == lieciba.CodeForbidden {
+		c.auditRefusal(lieciba.ActManageWebhooks, webhookTarget(id), lieciba.CodeForbidden)
+	}
 }
 
 func (s *Server) pokeWebhooks() {
@@ -252,6 +299,9 @@ func (s *Server) listDeliveries(c *call) error {
 		out.NextBefore = &found[len(found)-1].Notice.Number
 	}
 	for _, d := range found {
+		if d.Notice.Kind == lieciba.NoticeAlarm && !c.readsAlarms() {
+			continue
+		}
 		m, err := webhook.MessageOf(d.Notice)
 		if err != nil {
 			return err
@@ -311,13 +361,17 @@ func (s *Server) redeliver(c *call) error {
 		if err != nil {
 			return asNotFound(err, "webhook")
 		}
+		if err := c.mayTouch(w); err != nil {
+			return err
+		}
 		if len(w.Secret) == 0 {
-			return lieciba.Errorf(lieciba.CodeConflict, "this webhook was ended: it sends nothing more")
+			return errEnded
 		}
 		n, err = s.cfg.Catalog.RedeliverDead(ctx, id, notice, c.now)
 		entry.Detail = "sends again to " + w.Name + ": " + strconv.Itoa(n) + " notices given up"
 		return err
 	}); err != nil {
+		c.auditTouch(id, err)
 		return err
 	}
 	s.pokeWebhooks()

@@ -158,3 +158,54 @@ func TestDeliveriesAreListedAndRepeated(t *testing.T) {
 	}
 	w.badly("admin", "GET", "/v1/webhooks/x/deliveries", nil).refused(400, "invalid", "id")
 }
+
+// S13 of the review: an administrator neither mutes the channel by which security
+// hears of administrators, nor reads what goes through it.
+func TestAlarmsAreOutOfTheAdministratorsHands(t *testing.T) {
+	w := newWorld(t)
+	hook := map[string]any{"name": "soc", "url": "https://soc.example/hook", "kinds": []string{"alarm.raised", "hold.placed"}}
+	w.as("admin", "POST", "/v1/webhooks", hook).refused(403, "forbidden", "kinds")
+	made := w.as("security", "POST", "/v1/webhooks", hook).want(201).json()
+	path := "/v1/webhooks/" + made["id"].(string)
+	for _, change := range []map[string]any{{"disabled": true}, {"kinds": []string{"hold.placed"}}, {"url": "https://else.example"}, {"new_secret": true}} {
+		w.as("admin", "PATCH", path, change).refused(403, "forbidden", "kinds")
+	}
+	w.as("admin", "DELETE", path, nil).refused(403, "forbidden", "kinds")
+	w.as("admin", "POST", path+"/redelivery", map[string]any{}).refused(403, "forbidden", "kinds")
+	plain := w.as("admin", "POST", "/v1/webhooks", map[string]any{"name": "pizis", "url": "https://pizis.example/hook"}).want(201).json()
+	w.as("admin", "PATCH", "/v1/webhooks/"+plain["id"].(string), map[string]any{"kinds": []string{"alarm.raised"}}).refused(403, "forbidden", "kinds")
+	refused := 0
+	for _, e := range w.audited("manage_webhooks") {
+		if e.Outcome == "forbidden" {
+			require.Equal(t, "token-admin", e.Who)
+			refused++
+		}
+	}
+	require.Equal(t, 8, refused, "each is on record")
+	got, err := w.catalog.Webhook(t.Context(), lieciba.WebhookID(made["id"].(string)))
+	require.NoError(t, err)
+	require.Equal(t, []any{false, "https://soc.example/hook", []lieciba.NoticeKind{"alarm.raised", "hold.placed"}}, []any{got.Disabled, got.URL, got.Kinds})
+
+	w.publish()
+	before := w.as("admin", "GET", "/v1/notices", nil).want(200).json()["next_after"].(float64)
+	alarm := lieciba.Alarm{ID: lieciba.NewID[lieciba.AlarmID](start), Kind: lieciba.AlarmRefusals, Key: "k", At: start}
+	for range 2 { // one before and one after what an administrator may see
+		require.NoError(t, w.catalog.StageNotice(t.Context(), storage.NoticeOfAlarm(alarm)))
+		_, err = w.catalog.PlaceHold(t.Context(), lieciba.Hold{ID: lieciba.NewID[lieciba.HoldID](start), SessionID: w.own.session.ID, Kind: lieciba.HoldCourt, Reference: "C-1", PlacedAt: start})
+		require.NoError(t, err)
+	}
+	w.publish()
+	page := w.as("admin", "GET", fmt.Sprintf("/v1/notices?limit=2&after=%v", before), nil).want(200)
+	require.Equal(t, []any{"hold.placed", "hold.placed"}, []any{page.items()[0]["kind"], page.items()[1]["kind"]}, "a page is full although alarms are left out")
+	require.Equal(t, before+4, page.json()["next_after"])
+	kinds := func(role lieciba.Role) (out []string) {
+		for _, d := range w.as(role, "GET", path+"/deliveries", nil).want(200).items() {
+			out = append(out, d["notice"].(map[string]any)["kind"].(string))
+		}
+		return out
+	}
+	require.Equal(t, []string{"hold.placed", "hold.placed"}, kinds("admin"))
+	require.Equal(t, []string{"hold.placed", "alarm.raised", "hold.placed", "alarm.raised"}, kinds("security"))
+	w.as("security", "PATCH", path, map[string]any{"disabled": true}).want(200)
+	w.as("security", "DELETE", path, nil).want(204)
+}

@@ -55,6 +55,7 @@ export const codes: { [K in keyof typeof lv]: Record<keyof (typeof lv)[K], strin
     view_sites: "sites listed",
     view_cameras: "cameras listed",
     view_sessions: "sessions looked at",
+    view_exam: "the exam's course looked at",
     view_requests: "requests read",
     view_appeals: "appeals read",
     read_metrics: "metrics read",

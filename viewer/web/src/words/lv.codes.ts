@@ -53,6 +53,7 @@ export const codes = {
     view_sites: "vietu saraksts",
     view_cameras: "kameru saraksts",
     view_sessions: "sesiju apskate",
+    view_exam: "eksāmena norises apskate",
     view_requests: "pieprasījumu lasīšana",
     view_appeals: "apstrīdēšanu lasīšana",
     read_metrics: "rādītāju lasīšana",
