@@ -91,7 +91,13 @@ test("a reviewer asks, another approves exactly that, the reviewer sees pictures
   await expect(reviewer.getByText("Pieprasījums gaida apstiprinātāju")).toBeVisible();
 
   await approver.goto(`${site.url}/requests`);
-  await expect(approver.getByRole("link", { name: /Pieprasījumi/ })).toContainText("gaida 1 pieprasījums");
+  const waiting = await approver.request.get(`${site.url}/v1/requests?state=requested&mine=false&limit=200`);
+  const mine = ((await waiting.json()) as { items: Request[] }).items.filter((r) =>
+    r.can.includes("approve"),
+  );
+  const badge = approver.getByRole("link", { name: /Pieprasījumi/ }).locator(".count");
+  await expect(badge.locator("[aria-hidden]")).toHaveText(String(mine.length));
+  await expect(badge).toContainText(/gaida \d+ pieprasījum/);
   const seen = card(approver, asked);
   await expect(seen).toContainText(`${rita} pieprasa skatīt ierakstu`);
   await expect(seen).toContainText("apstrīdēšana A-17");
