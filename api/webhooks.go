@@ -134,16 +134,12 @@ func (s *Server) changeWebhook(c *call) error {
 	if in.NewSecret {
 		secret = webhookSecret()
 	}
-<<<<<<< HEAD
-	w, err := s.editWebhook(c, false, func(w *lieciba.Webhook) (string, error) { return s.applyWebhook(w, in, secret) })
-=======
 	w, err := s.editWebhook(c, func(w *lieciba.Webhook) (string, error) {
 		if len(w.Secret) == 0 {
 			return "", errEnded
 		}
 		return s.applyWebhook(w, in, secret)
 	})
->>>>>>> 4d0dd58 (Keep sources to their own and alarms from administrators)
 	if err != nil {
 		return err
 	}
@@ -190,7 +186,7 @@ func (s *Server) applyWebhook(w *lieciba.Webhook, in webhookChange, secret strin
 // endWebhook disables a webhook for good and destroys its secret; what it was
 // sent stays on record.
 func (s *Server) endWebhook(c *call) error {
-	if _, err := s.editWebhook(c, true, func(w *lieciba.Webhook) (string, error) {
+	if _, err := s.editWebhook(c, func(w *lieciba.Webhook) (string, error) {
 		w.Disabled, w.Secret, w.NewSecret = true, nil, nil
 		return "ended " + w.Name, nil
 	}); err != nil {
@@ -199,17 +195,11 @@ func (s *Server) endWebhook(c *call) error {
 	return c.noContent()
 }
 
-<<<<<<< HEAD
-// editWebhook changes one in its act; one that has ended only to end it again.
-// Edits of this node come one after the other.
-func (s *Server) editWebhook(c *call, ending bool, edit func(*lieciba.Webhook) (string, error)) (w lieciba.Webhook, err error) {
-=======
 // errEnded refuses what an ended webhook can do no more.
 var errEnded = lieciba.Errorf(lieciba.CodeConflict, "this webhook was ended: create another one")
 
 // editWebhook changes one in its act, which keeps every other edit out.
 func (s *Server) editWebhook(c *call, edit func(*lieciba.Webhook) (string, error)) (w lieciba.Webhook, err error) {
->>>>>>> 4d0dd58 (Keep sources to their own and alarms from administrators)
 	id, err := webhookID(c)
 	if err != nil {
 		return w, err
@@ -219,13 +209,8 @@ func (s *Server) editWebhook(c *call, edit func(*lieciba.Webhook) (string, error
 		if w, err = s.cfg.Catalog.Webhook(ctx, id); err != nil {
 			return asNotFound(err, "webhook")
 		}
-<<<<<<< HEAD
-		if len(w.Secret) == 0 && !ending {
-			return lieciba.Errorf(lieciba.CodeConflict, "this webhook was ended: create another one")
-=======
 		if err := c.mayTouch(w); err != nil {
 			return err
->>>>>>> 4d0dd58 (Keep sources to their own and alarms from administrators)
 		}
 		if entry.Detail, err = edit(&w); err != nil {
 			return err
