@@ -82,6 +82,11 @@ test("a reviewer asks, another approves exactly that, the reviewer sees pictures
 }) => {
   await recorded(reviewer, site, 12);
   await openAppeal(reviewer, site, "A-17");
+  const marked = await reviewer.request.post(`${site.url}/v1/exam-sessions/${site.session}/incidents`, {
+    headers: { Authorization: `Bearer ${site.tokens["supervisor"]}` },
+    data: { kind: "crib", seat: 5, note: "špikeris piedurknē" },
+  });
+  expect(marked.status(), await marked.text()).toBe(201);
   await reviewer.goto(`${site.url}/sessions/${site.session}`);
   await expect(reviewer.getByText("Arhīvu neatver loma vien")).toBeVisible();
   await expect(reviewer.locator("video")).toHaveCount(0);
@@ -139,6 +144,7 @@ test("a reviewer asks, another approves exactly that, the reviewer sees pictures
     "apstrīdēšana A-17",
   );
   await expect(approver.getByRole("region", { name: "Notikumi" })).toContainText("apstrīdēšana sākta");
+  await expect(approver.getByRole("region", { name: "Incidenti" })).toContainText("špikeris, 5. sēdvieta");
   await accessible(approver);
 
   await grants.getByRole("button", { name: "Atņemt atļauju" }).click();

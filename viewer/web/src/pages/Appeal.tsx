@@ -1,12 +1,16 @@
 import type { ComponentChildren } from "preact";
 import { may } from "../lib/api";
+import type { Page } from "../lib/evidence";
+import type { Incident } from "../lib/exam";
 import type { AppealFile } from "../lib/foureyes";
 import { say, sayCode, type Word } from "../lib/i18n";
+import { incidentText } from "../lib/incident";
 import { usePoll } from "../lib/poll";
 import { bytes, when } from "../lib/time";
 import { AskForm } from "../parts/AskForm";
 import { Field } from "../parts/Field";
 import { GrantLine } from "../parts/GrantLine";
+import { ListState } from "../parts/ListState";
 import { Refused } from "../parts/Refused";
 import { RequestCard } from "../parts/RequestCard";
 import { sourceOf } from "./Appeals";
@@ -24,6 +28,7 @@ export function Appeal({ id }: { id: string }) {
           <State f={f} />
           <Holds f={f} />
           <Events f={f} />
+          <Incidents session={f.appeal.session_id} />
           <Section title={say("requests")} none={f.requests.length === 0 && say("no_requests")}>
             {f.requests.map((r) => (
               <RequestCard key={r.id} request={r} />
@@ -147,6 +152,26 @@ function Events({ f }: { f: AppealFile }) {
         <div class="line" key={e.id}>
           <span class="figures">{when(e.at)}</span>
           <span>{sayCode("event", e.kind)}</span>
+        </div>
+      ))}
+    </Section>
+  );
+}
+
+/** What was noted while the contested exam ran; what was retracted is struck out. */
+function Incidents({ session }: { session: string }) {
+  const list = usePoll<Page<Incident>>(`/exam-sessions/${session}/incidents`, 10_000);
+  return (
+    <Section title={say("marks")} none={false}>
+      <ListState of={list} none={say("no_marks")} />
+      {list.value?.items.map((i) => (
+        <div class="line" key={i.id}>
+          <strong class={i.state === "retracted" ? "struck" : ""}>
+            <a href={`/sessions/${session}?at=${i.at}`}>{incidentText(i)}</a>
+          </strong>
+          <span class="quiet">{sayCode("mark", i.state)}</span>
+          <span>{i.note}</span>
+          <span class="quiet">{i.by}</span>
         </div>
       ))}
     </Section>

@@ -330,7 +330,7 @@ export const codes: { [K in keyof typeof lv]: Record<keyof (typeof lv)[K], strin
     "alarm.raised": "alarm",
   },
   part_state: {
-    planned: "planned",
+    planned: "not started",
     running: "running",
     paused: "paused",
     ended: "ended",

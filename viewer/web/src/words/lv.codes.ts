@@ -328,7 +328,7 @@ export const codes = {
     "alarm.raised": "trauksme",
   },
   part_state: {
-    planned: "paredzēta",
+    planned: "nav sākta",
     running: "notiek",
     paused: "apturēta",
     ended: "beigusies",
