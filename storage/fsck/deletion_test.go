@@ -81,6 +81,20 @@ func TestADeletionIsProvable(t *testing.T) {
 	})
 }
 
+// TestADeletionUnderAGrant: footage that somebody was granted when its deletion was
+// decided is named.
+func TestADeletionUnderAGrant(t *testing.T) {
+	onStores(t, func(s *site) {
+		k := keep(s)
+		g := k.granted()
+		gone(k)
+		s.clean()
+		k.exec("UPDATE grants SET began_at = (SELECT decided_at FROM deletions), expires_at = (SELECT %s FROM deletions)", k.second("decided_at"))
+		list := s.check().Violations
+		require.True(t, named(list, edit{object: "deletion ", words: "while grant " + string(g.ID) + " of Anna was in force", rule: fsck.RuleDeletion}), spelled(list))
+	})
+}
+
 // fixes runs Repair.
 func (s *site) repair(apply bool) []fsck.Fix {
 	s.t.Helper()

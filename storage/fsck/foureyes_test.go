@@ -63,13 +63,19 @@ func (k *kept) use(r lieciba.Request, usedFor string, effect func(ctx context.Co
 	})
 }
 
+// granted is anna's grant of the camera, which berta approved.
+func (k *kept) granted() lieciba.Grant {
+	r := k.ask(lieciba.RequestGrant)
+	g := lieciba.Grant{ID: id[lieciba.GrantID](), RequestID: r.ID, SessionID: k.session.ID, HolderID: asker.ID, Holder: asker.Name,
+		CameraIDs: r.Asked.CameraIDs, From: r.Asked.From, To: r.Asked.To, Appeal: "A-1", ApprovedBy: approver.Name, BeganAt: at(302), ExpiresAt: r.Asked.Until}
+	k.use(r, "grant:"+string(g.ID), func(ctx context.Context) error { return k.catalog.PutGrant(ctx, g) })
+	return g
+}
+
 func approve(s *site) *approved {
 	k := &approved{kept: keep(s)}
-	r := k.ask(lieciba.RequestGrant)
-	k.grant = lieciba.Grant{ID: id[lieciba.GrantID](), RequestID: r.ID, SessionID: s.session.ID, HolderID: asker.ID, Holder: asker.Name,
-		CameraIDs: r.Asked.CameraIDs, From: r.Asked.From, To: r.Asked.To, Appeal: "A-1", ApprovedBy: approver.Name, BeganAt: at(302), ExpiresAt: r.Asked.Until}
-	k.use(r, "grant:"+string(k.grant.ID), func(ctx context.Context) error { return s.catalog.PutGrant(ctx, k.grant) })
-	r = k.ask(lieciba.RequestExport)
+	k.grant = k.granted()
+	r := k.ask(lieciba.RequestExport)
 	k.export = lieciba.Export{ID: id[lieciba.ExportID](), SessionID: s.session.ID, Purpose: "appeal", RecipientName: "court", CameraIDs: r.Asked.CameraIDs, RequestedBy: asker.Name,
 		RequestedByID: asker.ID, RequestedAt: at(302), NodeID: s.node, State: lieciba.ExportRequested, RequestID: r.ID, ApprovedBy: approver.Name}
 	k.use(r, "export:"+string(k.export.ID), func(ctx context.Context) error { return s.catalog.PutExport(ctx, k.export) })
