@@ -249,7 +249,7 @@ func TestExportCommandSpendsARequest(t *testing.T) {
 	path := filepath.Join(dir, "p.zip")
 	key, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
-	r := approvedExport(t, cat, lieciba.RequestExport, lieciba.Asked{SessionID: session.ID, From: session.StartsAt.Add(time.Second), To: session.StartsAt.Add(3 * time.Second),
+	r := approvedExport(t, cat, lieciba.RequestExport, lieciba.Asked{SessionID: session.ID, ClipFrom: session.StartsAt.Add(time.Second), ClipTo: session.StartsAt.Add(3 * time.Second),
 		RecipientName: "Tiesa", RecipientKind: "court", Recipient: key.Recipient().String()})
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err = server.Export(ctx, c, server.ExportRequest{Request: r.ID, Out: path}, func(int64, int64) { cancel() })

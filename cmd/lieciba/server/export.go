@@ -110,7 +110,7 @@ func (r ExportRequest) asApproved(ctx context.Context, cat storage.Catalog) (Exp
 	if err != nil {
 		return r, err
 	}
-	r.Session, r.CameraIDs, r.From, r.To = string(q.Asked.SessionID), q.Asked.CameraIDs, q.Asked.From, q.Asked.To
+	r.Session, r.CameraIDs, r.From, r.To = string(q.Asked.SessionID), q.Asked.CameraIDs, q.Asked.ClipFrom, q.Asked.ClipTo
 	r.Purpose, r.RecipientName, r.Recipient = q.Reason, q.Asked.RecipientName, q.Asked.Recipient
 	return r, nil
 }
