@@ -98,14 +98,69 @@ func (l *rateLimit[K]) bucket(key K) *rate.Limiter {
 // the provider be asked for its keys.
 var logoutRate = Rate{PerSecond: 1, Burst: 20}
 
+// networkLimit bounds the requests of a network, and beside it those of the IPv6
+// site that it belongs to: who owns a site has 65,536 networks, more than a limit
+// remembers. Safe for concurrent use; bounded memory.
+type networkLimit struct {
+	network, site *rateLimit[netip.Prefix]
+}
+
+// siteBits is the prefix that a site is given (RFC 6177, 2: between /48 and /64).
+const siteBits = 48
+
+// newNetworkLimit lets a site do as much as `networks` of its networks.
+func newNetworkLimit(r Rate, networks int) *networkLimit {
+	return &networkLimit{newRateLimit[netip.Prefix](r), newRateLimit[netip.Prefix](Rate{r.PerSecond * float64(networks), r.Burst * networks})}
+}
+
+// siteOf is the site of an IPv6 network; an IPv4 address has none.
+func siteOf(network netip.Prefix) (site netip.Prefix, ok bool) {
+	if !network.IsValid() || !network.Addr().Is6() {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(network.Addr(), siteBits).Masked(), true
+}
+
+// take spends one token of the network and one of its site. Without both it
+// spends none of the site's, and returns how long to wait.
+func (l *networkLimit) take(network netip.Prefix, now time.Time) (wait time.Duration) {
+	site, ok := siteOf(network)
+	if ok {
+		if wait = l.site.wait(site, now); wait > 0 {
+			return wait
+		}
+	}
+	if wait = l.network.take(network, now); wait == 0 && ok {
+		l.site.take(site, now)
+	}
+	return wait
+}
+
+// wait tells how long until there are both tokens, and spends none.
+func (l *networkLimit) wait(network netip.Prefix, now time.Time) time.Duration {
+	wait := l.network.wait(network, now)
+	if site, ok := siteOf(network); ok {
+		wait = max(wait, l.site.wait(site, now))
+	}
+	return wait
+}
+
+// How many networks' worth of requests and of wrong passwords one site has. The
+// second times the burst of 16 sites stays below trackedLimit, so that they
+// cannot make the throttle forget an account's failures.
+const (
+	siteRequests = 8
+	siteWrong    = 2
+)
+
 // rates are the limits of a server.
 type rates struct {
-	address, wrong, logout *rateLimit[netip.Prefix]
+	address, wrong, logout *networkLimit
 	account                *rateLimit[string]
 }
 
 func newRates(r Rates) rates {
-	return rates{newRateLimit[netip.Prefix](r.Address), newRateLimit[netip.Prefix](r.Wrong), newRateLimit[netip.Prefix](logoutRate),
+	return rates{newNetworkLimit(r.Address, siteRequests), newNetworkLimit(r.Wrong, siteWrong), newNetworkLimit(logoutRate, siteWrong),
 		newRateLimit[string](r.Account)}
 }
 

@@ -177,3 +177,44 @@ func TestErrorsAreNeverPlainText(t *testing.T) {
 	a.refused(416, "invalid", "Range")
 	require.Contains(t, w.log.String(), `"status":416`)
 }
+
+// Who owns an IPv6 site, or 16 of them, gets no further by changing networks:
+// not by more requests than a site has, and not by making limits forgotten.
+func TestManyNetworksOfOneSite(t *testing.T) {
+	r := Rates{}.withDefaults()
+	for name, c := range map[string]struct {
+		limit *networkLimit
+		most  int
+	}{
+		"requests":        {newRates(r).address, r.Address.Burst * siteRequests},
+		"wrong passwords": {newRates(r).wrong, r.Wrong.Burst * siteWrong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken := 0
+			for n := range rateKeys + 5000 { // each network once: its own limit never holds it
+				if c.limit.take(network(fmt.Sprintf("2001:db8:7:%x::1", n)), start) == 0 {
+					taken++
+				}
+			}
+			require.Equal(t, c.most, taken)
+			require.Positive(t, c.limit.wait(network("2001:db8:7:ffff::1"), start))
+			require.Zero(t, c.limit.take(network("2001:db8:8::1"), start), "another site")
+			for n := range 1000 {
+				require.Zero(t, c.limit.take(network(fmt.Sprintf("192.0.%d.%d", n/250, n%250)), start), "IPv4 has no sites")
+			}
+		})
+	}
+	require.Less(t, 2*16*r.Wrong.Burst*siteWrong, trackedLimit, "two counters for each failure")
+}
+
+// One network that asks too often takes nothing from its neighbours.
+func TestNoisyNetworkOfASite(t *testing.T) {
+	l := newNetworkLimit(Rate{1, 10}, 2)
+	for range 100 {
+		l.take(network("2001:db8:7:1::1"), start)
+	}
+	for range 10 {
+		require.Zero(t, l.take(network("2001:db8:7:2::1"), start))
+	}
+	require.Positive(t, l.take(network("2001:db8:7:3::1"), start), "the site's limit")
+}
