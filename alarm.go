@@ -6,14 +6,14 @@ import "time"
 type AlarmKind string
 
 const (
-	AlarmNoCase      AlarmKind = "no_open_case" // watched under a grant whose appeal is closed, or that names none
-	AlarmOwnSite     AlarmKind = "own_site"     // watched the archive of a site one supervises
-	AlarmOutOfHours  AlarmKind = "out_of_hours"
-	AlarmVolume      AlarmKind = "volume" // far more than one's own baseline
-	AlarmRefusals    AlarmKind = "repeated_refusals"
-	AlarmUncollected AlarmKind = "export_not_collected"
-	AlarmBreakGlass  AlarmKind = "break_glass" // a local account signed in though a provider is set up, or one person did at the shell what needs two
-	AlarmManyWrong   AlarmKind = "wrong_passwords"
+	AlarmNoCase         AlarmKind = "no_open_case" // watched under a grant whose appeal is closed, or that names none
+	AlarmOwnSite        AlarmKind = "own_site"     // watched the archive of a site one supervises
+	AlarmOutOfHours     AlarmKind = "out_of_hours"
+	AlarmVolume         AlarmKind = "volume" // far more than one's own baseline
+	AlarmRefusals       AlarmKind = "repeated_refusals"
+	AlarmUncollected    AlarmKind = "export_not_collected"
+	AlarmBreakGlass     AlarmKind = "break_glass" // a local account signed in though a provider is set up, or one person did at the shell what needs two
+	AlarmWrongPasswords AlarmKind = "wrong_passwords"
 	// AlarmCopied: a cookie or a passkey is in two hands.
 	AlarmCopied AlarmKind = "copied_credential"
 	// AlarmAccountReset: another person set an account's password or opened it again.
@@ -24,7 +24,7 @@ const (
 
 // AlarmKinds lists every kind.
 func AlarmKinds() []AlarmKind {
-	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmManyWrong, AlarmCopied, AlarmAccountReset, AlarmVoidLink}
+	return []AlarmKind{AlarmNoCase, AlarmOwnSite, AlarmOutOfHours, AlarmVolume, AlarmRefusals, AlarmUncollected, AlarmBreakGlass, AlarmWrongPasswords, AlarmCopied, AlarmAccountReset, AlarmVoidLink}
 }
 
 // Alarm is raised once per Kind and Key.

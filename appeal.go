@@ -86,7 +86,7 @@ func ReleaseAfterAppeal(policies []RetentionPolicy, sealed []PolicyID, decided t
 type AppealState string
 
 const (
-	AppealOpen   AppealState = "opened"
+	AppealOpened AppealState = "opened"
 	AppealCourt  AppealState = "court"  // went on to the administrative court
 	AppealFinal  AppealState = "final"  // decided for good
 	AppealClosed AppealState = "closed" // the work on it here is over
@@ -114,15 +114,15 @@ type Appeal struct {
 const SourceByHand = "by-hand"
 
 // Open reports whether the appeal still justifies looking at the session.
-func (a Appeal) Open() bool { return a.State == AppealOpen || a.State == AppealCourt }
+func (a Appeal) Open() bool { return a.State == AppealOpened || a.State == AppealCourt }
 
 // MoveAppeal checks a change of state. A final decision can be followed by the
 // court, when it was contested once more; closed is the end.
 func MoveAppeal(from, to AppealState) error {
 	moves := map[AppealState][]AppealState{
-		AppealOpen:  {AppealCourt, AppealFinal},
-		AppealCourt: {AppealFinal},
-		AppealFinal: {AppealOpen, AppealCourt, AppealClosed},
+		AppealOpened: {AppealCourt, AppealFinal},
+		AppealCourt:  {AppealFinal},
+		AppealFinal:  {AppealOpened, AppealCourt, AppealClosed},
 	}
 	if from == to || slices.Contains(moves[from], to) {
 		return nil

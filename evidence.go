@@ -6,24 +6,24 @@ import "time"
 type LeafKind string
 
 const (
-	LeafSegment  LeafKind = "segment"   // a segment was closed: its span, size and SHA-256
-	LeafGap      LeafKind = "gap"       // a gap was closed: its span and cause
-	LeafSeal     LeafKind = "seal"      // a recording was sealed: the SHA-256 of its manifest
-	LeafExport   LeafKind = "export"    // a package was built: the SHA-256 of its manifest
-	LeafDeletion LeafKind = "deletion"  // footage was deleted: the certificate
-	LeafPolicy   LeafKind = "policy"    // a version of a retention policy was approved
-	LeafHold     LeafKind = "hold"      // a hold was placed or released
-	LeafAudit    LeafKind = "audit"     // one entry of the audit log
-	LeafKey      LeafKind = "key"       // the log's signing key was made or changed
-	LeafIncident LeafKind = "incident"  // an incident was marked, corrected or reviewed
-	LeafPart     LeafKind = "part"      // a part was started, paused, resumed, ended or corrected
-	LeafReady    LeafKind = "readiness" // a readiness check, an override or a sign-off
+	LeafSegment   LeafKind = "segment"   // a segment was closed: its span, size and SHA-256
+	LeafGap       LeafKind = "gap"       // a gap was closed: its span and cause
+	LeafSeal      LeafKind = "seal"      // a recording was sealed: the SHA-256 of its manifest
+	LeafExport    LeafKind = "export"    // a package was built: the SHA-256 of its manifest
+	LeafDeletion  LeafKind = "deletion"  // footage was deleted: the certificate
+	LeafPolicy    LeafKind = "policy"    // a version of a retention policy was approved
+	LeafHold      LeafKind = "hold"      // a hold was placed or released
+	LeafAudit     LeafKind = "audit"     // one entry of the audit log
+	LeafKey       LeafKind = "key"       // the log's signing key was made or changed
+	LeafIncident  LeafKind = "incident"  // an incident was marked, corrected or reviewed
+	LeafPart      LeafKind = "part"      // a part was started, paused, resumed, ended or corrected
+	LeafReadiness LeafKind = "readiness" // a readiness check, an override or a sign-off
 )
 
 // LeafKinds lists every kind.
 func LeafKinds() []LeafKind {
 	return []LeafKind{LeafSegment, LeafGap, LeafSeal, LeafExport, LeafDeletion, LeafPolicy, LeafHold, LeafAudit, LeafKey,
-		LeafIncident, LeafPart, LeafReady}
+		LeafIncident, LeafPart, LeafReadiness}
 }
 
 // Leaf is one entry of the hash log: a fact, committed to by a salted hash. It

@@ -79,10 +79,10 @@ func (i Incident) Check(seats int) error {
 type PartStep string
 
 const (
-	PartStarted PartStep = "started"
-	PartHalted  PartStep = "paused"
-	PartResumed PartStep = "resumed"
-	PartOver    PartStep = "ended"
+	StepStarted PartStep = "started"
+	StepPaused  PartStep = "paused"
+	StepResumed PartStep = "resumed"
+	StepEnded   PartStep = "ended"
 )
 
 // PartEvent is what really happened to a part. A row never changes: a correction
@@ -118,9 +118,9 @@ func EffectiveParts(events []PartEvent) []PartEvent {
 }
 
 var partMoves = map[PartState]map[PartStep]PartState{
-	PartPlanned: {PartStarted: PartRunning},
-	PartRunning: {PartHalted: PartPaused, PartOver: PartEnded},
-	PartPaused:  {PartResumed: PartRunning, PartOver: PartEnded},
+	PartPlanned: {StepStarted: PartRunning},
+	PartRunning: {StepPaused: PartPaused, StepEnded: PartEnded},
+	PartPaused:  {StepResumed: PartRunning, StepEnded: PartEnded},
 }
 
 // PartTimes is what really happened to one part.

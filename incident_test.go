@@ -56,22 +56,22 @@ func TestPartTimes(t *testing.T) {
 		n++
 		return lieciba.PartEvent{ID: lieciba.PartEventID(rune('a' + n)), Step: step, At: min10(m), Corrects: corrects, Void: void, RecordedAt: min10(n)}
 	}
-	start := ev(lieciba.PartStarted, 5, "", false)
-	pause := ev(lieciba.PartHalted, 10, "", false)
-	resume := ev(lieciba.PartResumed, 12, "", false)
-	over := ev(lieciba.PartOver, 30, "", false)
+	start := ev(lieciba.StepStarted, 5, "", false)
+	pause := ev(lieciba.StepPaused, 10, "", false)
+	resume := ev(lieciba.StepResumed, 12, "", false)
+	over := ev(lieciba.StepEnded, 30, "", false)
 	got, err := lieciba.PartTimesOf([]lieciba.PartEvent{over, start, resume, pause})
 	require.NoError(t, err)
 	require.Equal(t, lieciba.PartTimes{State: lieciba.PartEnded, Running: []lieciba.Interval{{From: min10(5), To: min10(10)}, {From: min10(12), To: min10(30)}}}, got)
-	earlier := ev(lieciba.PartStarted, 3, start.ID, false)
+	earlier := ev(lieciba.StepStarted, 3, start.ID, false)
 	got, err = lieciba.PartTimesOf([]lieciba.PartEvent{start, earlier})
 	require.NoError(t, err)
 	require.Equal(t, []lieciba.Interval{{From: min10(3)}}, got.Running, "a correction stands in for what it names")
-	never := ev(lieciba.PartStarted, 3, start.ID, true)
+	never := ev(lieciba.StepStarted, 3, start.ID, true)
 	got, err = lieciba.PartTimesOf([]lieciba.PartEvent{start, never})
 	require.NoError(t, err)
 	require.Equal(t, lieciba.PartTimes{State: lieciba.PartPlanned}, got)
-	_, err = lieciba.PartTimesOf([]lieciba.PartEvent{over, start, ev(lieciba.PartResumed, 40, "", false)})
+	_, err = lieciba.PartTimesOf([]lieciba.PartEvent{over, start, ev(lieciba.StepResumed, 40, "", false)})
 	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err))
 	_, err = lieciba.PartTimesOf([]lieciba.PartEvent{over})
 	require.Equal(t, lieciba.CodeConflict, lieciba.CodeOf(err), "an end without a start")
@@ -91,7 +91,7 @@ func TestReadinessOf(t *testing.T) {
 }
 
 func TestMoveAppeal(t *testing.T) {
-	const o, c, f, x = lieciba.AppealOpen, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed
+	const o, c, f, x = lieciba.AppealOpened, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed
 	for _, m := range [][2]lieciba.AppealState{{o, c}, {o, f}, {c, f}, {f, c}, {f, o}, {f, x}, {x, x}} {
 		require.NoError(t, lieciba.MoveAppeal(m[0], m[1]), m)
 	}

@@ -6,16 +6,16 @@ import "time"
 type ReadinessCheck string
 
 const (
-	CheckPicture ReadinessCheck = "picture" // present, not frozen, not dark
-	CheckSound   ReadinessCheck = "sound"   // a level where a part needs sound
-	CheckClock   ReadinessCheck = "clock"   // camera against server
-	CheckSpace   ReadinessCheck = "storage" // headroom for the whole session
-	CheckTrial   ReadinessCheck = "test_recording"
+	CheckPicture       ReadinessCheck = "picture" // present, not frozen, not dark
+	CheckSound         ReadinessCheck = "sound"   // a level where a part needs sound
+	CheckClock         ReadinessCheck = "clock"   // camera against server
+	CheckStorage       ReadinessCheck = "storage" // headroom for the whole session
+	CheckTestRecording ReadinessCheck = "test_recording"
 )
 
 // ReadinessChecks lists every check.
 func ReadinessChecks() []ReadinessCheck {
-	return []ReadinessCheck{CheckPicture, CheckSound, CheckClock, CheckSpace, CheckTrial}
+	return []ReadinessCheck{CheckPicture, CheckSound, CheckClock, CheckStorage, CheckTestRecording}
 }
 
 // CheckOutcome of one check.

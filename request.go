@@ -42,7 +42,7 @@ func (k RequestKind) AskAct() Act { return askActs[k] }
 type RequestState string
 
 const (
-	RequestWaiting   RequestState = "requested"
+	RequestRequested RequestState = "requested"
 	RequestApproved  RequestState = "approved"
 	RequestRefused   RequestState = "refused"
 	RequestWithdrawn RequestState = "withdrawn"
@@ -123,7 +123,7 @@ func (r Request) DigestOf() [32]byte {
 // StateAt is the state with the clock in it: what was neither used nor refused
 // in its life has expired.
 func (r Request) StateAt(now time.Time) RequestState {
-	if (r.State == RequestWaiting || r.State == RequestApproved) && !now.Before(r.ExpiresAt) {
+	if (r.State == RequestRequested || r.State == RequestApproved) && !now.Before(r.ExpiresAt) {
 		return RequestExpired
 	}
 	return r.State
@@ -133,14 +133,14 @@ func (r Request) StateAt(now time.Time) RequestState {
 // the caller has checked that, and Asked). CodeInvalid names the field "reason".
 func NewRequest(kind RequestKind, asked Asked, reason string, who Principal, now time.Time) (Request, error) {
 	r := Request{ID: NewID[RequestID](now), Kind: kind, AskedBy: who.Name, AskedByID: who.ID, AskedSignIn: who.SignIn,
-		AskedAt: Micro(now), State: RequestWaiting}
+		AskedAt: Micro(now), State: RequestRequested}
 	return r.amend(asked, reason, now)
 }
 
 // Amend changes what is asked while nobody has decided. The digest changes with
 // it, so that an approval of what was there before fails.
 func (r Request) Amend(asked Asked, reason string, who Principal, now time.Time) (Request, error) {
-	if err := r.mustBe(RequestWaiting, now); err != nil {
+	if err := r.mustBe(RequestRequested, now); err != nil {
 		return r, err
 	}
 	if r.AskedByID != who.ID {
@@ -182,7 +182,7 @@ func (r Request) mustBe(want RequestState, now time.Time) error {
 
 // mustBeOpen refuses what was refused, withdrawn or used, or has expired.
 func (r Request) mustBeOpen(now time.Time) error {
-	if s := r.StateAt(now); s != RequestWaiting && s != RequestApproved {
+	if s := r.StateAt(now); s != RequestRequested && s != RequestApproved {
 		return Errorf(CodeConflict, "this request is %s", s)
 	}
 	return nil
@@ -197,7 +197,7 @@ func (r Request) Approve(by Principal, in SignIn, digest [32]byte, now time.Time
 	if err := r.decidable(by); err != nil {
 		return r, err
 	}
-	if err := r.mustBe(RequestWaiting, now); err != nil {
+	if err := r.mustBe(RequestRequested, now); err != nil {
 		return r, err
 	}
 	if err := r.Kind.MayApprove(by); err != nil {

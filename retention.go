@@ -220,7 +220,7 @@ func (f RetentionFacts) Needed(now time.Time) (grants []Grant, requests []Reques
 	}
 	for _, r := range f.Requests {
 		state := r.StateAt(now)
-		if (state == RequestWaiting || state == RequestApproved) && !now.Before(r.AskedAt) &&
+		if (state == RequestRequested || state == RequestApproved) && !now.Before(r.AskedAt) &&
 			(len(r.Asked.CameraIDs) == 0 || slices.Contains(r.Asked.CameraIDs, f.Recording.CameraID)) {
 			requests = append(requests, r)
 		}

@@ -283,20 +283,20 @@ func TestSoundFollowsWhatHappened(t *testing.T) {
 		return lieciba.PartEvent{ID: id, PartID: part, Step: step, At: at(minute), RecordedAt: at(minute)}
 	}
 	plan := []lieciba.Interval{{at(20), at(40)}}
-	fix := event("5", "speak", lieciba.PartStarted, 15)
+	fix := event("5", "speak", lieciba.StepStarted, 15)
 	fix.Corrects = "1"
 	for name, c := range map[string]struct {
 		events []lieciba.PartEvent
 		want   []lieciba.Interval
 	}{
 		"the plan":         {nil, plan},
-		"another part":     {[]lieciba.PartEvent{event("1", "listen", lieciba.PartStarted, 1)}, plan},
-		"early":            {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 12)}, []lieciba.Interval{{at(12), at(51)}}},
-		"over early":       {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 20), event("2", "speak", lieciba.PartOver, 30)}, []lieciba.Interval{{at(20), at(30)}}},
-		"paused":           {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 20), event("2", "speak", lieciba.PartHalted, 25), event("3", "speak", lieciba.PartResumed, 30), event("4", "speak", lieciba.PartOver, 45)}, []lieciba.Interval{{at(20), at(25)}, {at(30), at(45)}}},
-		"corrected":        {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 12), fix}, []lieciba.Interval{{at(15), at(51)}}},
-		"without a story":  {[]lieciba.PartEvent{event("2", "speak", lieciba.PartOver, 30)}, plan},
-		"of another's end": {[]lieciba.PartEvent{event("1", "speak", lieciba.PartStarted, 12), event("2", "listen", lieciba.PartOver, 13)}, []lieciba.Interval{{at(12), at(51)}}},
+		"another part":     {[]lieciba.PartEvent{event("1", "listen", lieciba.StepStarted, 1)}, plan},
+		"early":            {[]lieciba.PartEvent{event("1", "speak", lieciba.StepStarted, 12)}, []lieciba.Interval{{at(12), at(51)}}},
+		"over early":       {[]lieciba.PartEvent{event("1", "speak", lieciba.StepStarted, 20), event("2", "speak", lieciba.StepEnded, 30)}, []lieciba.Interval{{at(20), at(30)}}},
+		"paused":           {[]lieciba.PartEvent{event("1", "speak", lieciba.StepStarted, 20), event("2", "speak", lieciba.StepPaused, 25), event("3", "speak", lieciba.StepResumed, 30), event("4", "speak", lieciba.StepEnded, 45)}, []lieciba.Interval{{at(20), at(25)}, {at(30), at(45)}}},
+		"corrected":        {[]lieciba.PartEvent{event("1", "speak", lieciba.StepStarted, 12), fix}, []lieciba.Interval{{at(15), at(51)}}},
+		"without a story":  {[]lieciba.PartEvent{event("2", "speak", lieciba.StepEnded, 30)}, plan},
+		"of another's end": {[]lieciba.PartEvent{event("1", "speak", lieciba.StepStarted, 12), event("2", "listen", lieciba.StepEnded, 13)}, []lieciba.Interval{{at(12), at(51)}}},
 	} {
 		require.Equal(t, c.want, s.SoundWantedAfter(c.events, m), name)
 	}

@@ -125,7 +125,7 @@ func (w *world) appeal(x lieciba.ExamSession) lieciba.Appeal {
 	reference := "A-" + lieciba.NewID[string](start)[24:]
 	a, err := w.catalog.ChangeAppeal(w.t.Context(), x.ID, reference, func(*lieciba.Appeal) (*lieciba.Appeal, error) {
 		return &lieciba.Appeal{ID: lieciba.NewID[lieciba.AppealID](start), SessionID: x.ID, Reference: reference, Source: lieciba.SourceByHand,
-			State: lieciba.AppealOpen, OpenedBy: "somebody", OpenedByID: lieciba.NewID[string](start), OpenedAt: start}, nil
+			State: lieciba.AppealOpened, OpenedBy: "somebody", OpenedByID: lieciba.NewID[string](start), OpenedAt: start}, nil
 	})
 	require.NoError(w.t, err)
 	return a

@@ -31,7 +31,7 @@ func appealTarget(a lieciba.Appeal, site lieciba.SiteID) target {
 }
 
 // appealStates are what a filter may name.
-var appealStates = []lieciba.AppealState{lieciba.AppealOpen, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed}
+var appealStates = []lieciba.AppealState{lieciba.AppealOpened, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed}
 
 func (s *Server) listAppeals(c *call) error {
 	if err := c.onlyQuery("session", "reference", "state", "limit", "before"); err != nil {

@@ -109,7 +109,7 @@ func (s *Server) followAppeal(ctx context.Context, c *call, e lieciba.SessionEve
 	}
 	return s.cfg.Catalog.ChangeAppeal(ctx, e.SessionID, e.Appeal, func(current *lieciba.Appeal) (*lieciba.Appeal, error) {
 		a := lieciba.Appeal{ID: lieciba.NewID[lieciba.AppealID](c.now), SessionID: e.SessionID, Reference: e.Appeal, Source: e.Source,
-			State: lieciba.AppealOpen, OpenedBy: c.who.Name, OpenedByID: c.who.ID, OpenedAt: e.At}
+			State: lieciba.AppealOpened, OpenedBy: c.who.Name, OpenedByID: c.who.ID, OpenedAt: e.At}
 		if current != nil {
 			a = *current
 		}
@@ -118,7 +118,7 @@ func (s *Server) followAppeal(ctx context.Context, c *call, e lieciba.SessionEve
 		}
 		switch {
 		case stands.Open() && (a.State == lieciba.AppealFinal || a.State == lieciba.AppealClosed):
-			a.State, a.FinalAt, a.ClosedAt, a.ClosedBy = lieciba.AppealOpen, time.Time{}, time.Time{}, "" // contested once more
+			a.State, a.FinalAt, a.ClosedAt, a.ClosedBy = lieciba.AppealOpened, time.Time{}, time.Time{}, "" // contested once more
 		case !stands.Open() && a.State != lieciba.AppealClosed:
 			a.State, a.FinalAt = lieciba.AppealFinal, stands.Decided
 		}

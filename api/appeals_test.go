@@ -101,7 +101,7 @@ func TestBadAppeals(t *testing.T) {
 	w.badly("reviewer", "POST", path, map[string]any{"state": "opened", "reason": "x"}).refused(400, "invalid", "state")
 	w.as("reviewer", "POST", path, map[string]any{"state": "final", "reason": "x", "at": "2020-01-01T00:00:00Z"}).refused(400, "invalid", "at")
 	w.as("reviewer", "POST", path, map[string]any{"state": "final", "reason": "x", "at": "2030-01-01T00:00:00Z"}).refused(400, "invalid", "at")
-	require.Equal(t, lieciba.AppealOpen, lieciba.AppealState(w.appeals("")[0]["state"].(string)))
+	require.Equal(t, lieciba.AppealOpened, lieciba.AppealState(w.appeals("")[0]["state"].(string)))
 }
 
 // S3 of the review: an appeal that waited for months is decided with a date that

@@ -78,7 +78,7 @@ func (m *summaries) view(r lieciba.Request, whole bool) (requestView, error) {
 // enough is not in it: that can be mended.
 func (c *call) can(r lieciba.Request) []string {
 	out := []string{}
-	waits, own := r.StateAt(c.now) == lieciba.RequestWaiting, r.AskedByID == c.who.ID
+	waits, own := r.StateAt(c.now) == lieciba.RequestRequested, r.AskedByID == c.who.ID
 	approved := r.StateAt(c.now) == lieciba.RequestApproved
 	about := r.Kind == lieciba.RequestRoles && string(r.Asked.UserID) == c.who.ID
 	if waits && !own && !about && !c.who.Machine && r.Kind.MayApprove(c.who) == nil {
@@ -121,7 +121,7 @@ func (s *Server) getRequest(c *call, r lieciba.Request) error {
 	return c.ok(v)
 }
 
-var requestStates = []lieciba.RequestState{lieciba.RequestWaiting, lieciba.RequestApproved, lieciba.RequestRefused,
+var requestStates = []lieciba.RequestState{lieciba.RequestRequested, lieciba.RequestApproved, lieciba.RequestRefused,
 	lieciba.RequestWithdrawn, lieciba.RequestUsed, lieciba.RequestExpired}
 
 // requestFilter reads the query. The states are filtered once more by the clock.
@@ -134,7 +134,7 @@ func (s *Server) requestFilter(c *call) (f storage.RequestFilter, states []lieci
 	}
 	for _, st := range states {
 		if st == lieciba.RequestExpired {
-			f.States = append(f.States, lieciba.RequestWaiting, lieciba.RequestApproved)
+			f.States = append(f.States, lieciba.RequestRequested, lieciba.RequestApproved)
 			continue
 		}
 		f.States = append(f.States, st)

@@ -127,7 +127,7 @@ func (s *Server) askRequest(c *call) error {
 }
 
 func (s *Server) roomForRequest(ctx context.Context, c *call) error {
-	list, err := s.cfg.Catalog.ListRequests(ctx, storage.RequestFilter{AskedByID: c.who.ID, States: []lieciba.RequestState{lieciba.RequestWaiting},
+	list, err := s.cfg.Catalog.ListRequests(ctx, storage.RequestFilter{AskedByID: c.who.ID, States: []lieciba.RequestState{lieciba.RequestRequested},
 		ExpiresAfter: c.now, Limit: maxWaiting})
 	if err == nil && len(list) >= maxWaiting {
 		return lieciba.Errorf(lieciba.CodeRateLimited, "%d of your requests wait already: withdraw some first", maxWaiting)

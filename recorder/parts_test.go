@@ -46,10 +46,10 @@ func TestSoundFollowsThePress(t *testing.T) {
 		}
 	}
 	heard(false, begin.Add(-time.Minute))
-	started := h.press(id, lieciba.PartStarted)
+	started := h.press(id, lieciba.StepStarted)
 	r.Refresh()
 	heard(true, started.Add(-2*time.Second))
-	over := h.press(id, lieciba.PartOver)
+	over := h.press(id, lieciba.StepEnded)
 	r.Refresh()
 	heard(false, over)
 	for _, x := range h.recordings(id) {

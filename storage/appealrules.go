@@ -48,7 +48,7 @@ func sameOpening(a, b lieciba.Appeal) bool {
 
 func checkAppeal(a lieciba.Appeal) error {
 	switch {
-	case !slices.Contains([]lieciba.AppealState{lieciba.AppealOpen, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed}, a.State):
+	case !slices.Contains([]lieciba.AppealState{lieciba.AppealOpened, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed}, a.State):
 		return lieciba.Invalid("state", "%q is no state of an appeal", a.State)
 	case a.OpenedAt.IsZero():
 		return lieciba.Invalid("opened_at", "an appeal needs the time it was opened")

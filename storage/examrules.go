@@ -66,7 +66,7 @@ func PlanPartEvent(s lieciba.ExamSession, events []lieciba.PartEvent, e lieciba.
 }
 
 func checkPartEvent(s lieciba.ExamSession, events []lieciba.PartEvent, e lieciba.PartEvent) error {
-	steps := []lieciba.PartStep{lieciba.PartStarted, lieciba.PartHalted, lieciba.PartResumed, lieciba.PartOver}
+	steps := []lieciba.PartStep{lieciba.StepStarted, lieciba.StepPaused, lieciba.StepResumed, lieciba.StepEnded}
 	// A part that is planned no more keeps its events, and they can be corrected.
 	known := slices.ContainsFunc(s.Parts, func(p lieciba.Part) bool { return p.ID == e.PartID }) ||
 		slices.ContainsFunc(events, func(x lieciba.PartEvent) bool { return x.PartID == e.PartID })

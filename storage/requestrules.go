@@ -41,7 +41,7 @@ func CheckRequest(r lieciba.Request) error {
 		return lieciba.Invalid("kind", "%q is no kind of request", r.Kind)
 	case r.AskedByID == "":
 		return lieciba.Invalid("asked_by", "a request needs somebody who asks")
-	case r.State != lieciba.RequestWaiting || !r.DecidedAt.IsZero() || !r.UsedAt.IsZero():
+	case r.State != lieciba.RequestRequested || !r.DecidedAt.IsZero() || !r.UsedAt.IsZero():
 		return lieciba.Invalid("state", "a request is asked first and decided later, by another person")
 	case !r.ExpiresAt.After(r.AskedAt):
 		return lieciba.Invalid("expires_at", "a request must last for some time")
@@ -77,8 +77,8 @@ func sameDecision(a, b lieciba.Request) bool {
 
 // requestMoves are the ways a request can go; what is not here is the end.
 var requestMoves = map[lieciba.RequestState][]lieciba.RequestState{
-	lieciba.RequestWaiting:  {lieciba.RequestWaiting, lieciba.RequestApproved, lieciba.RequestRefused, lieciba.RequestWithdrawn},
-	lieciba.RequestApproved: {lieciba.RequestUsed, lieciba.RequestRefused, lieciba.RequestWithdrawn},
+	lieciba.RequestRequested: {lieciba.RequestRequested, lieciba.RequestApproved, lieciba.RequestRefused, lieciba.RequestWithdrawn},
+	lieciba.RequestApproved:  {lieciba.RequestUsed, lieciba.RequestRefused, lieciba.RequestWithdrawn},
 }
 
 // PlanRequest decides what decide of ChangeRequest makes of a request. Who asked
@@ -94,7 +94,7 @@ func PlanRequest(stored, next lieciba.Request) (out lieciba.Request, write bool,
 	case !slices.Contains(requestMoves[stored.State], next.State):
 		return stored, false, conflict("state", "a request that is %s cannot become %s", stored.State, next.State)
 	}
-	if next.State == lieciba.RequestWaiting {
+	if next.State == lieciba.RequestRequested {
 		err = CheckRequest(next)
 	} else {
 		err = checkDecided(stored, next)

@@ -54,7 +54,7 @@ var cameras = []camera{
 	{name: "of another time", audio: lieciba.PCMA, spoil: func(s *rtspcam.Server) { s.SetClockSkew(5 * time.Second) }, want: map[lieciba.ReadinessCheck]string{lieciba.CheckClock: "clock_off"}},
 	{name: "tampered with", audio: lieciba.PCMA, says: []Complaint{Tampered}, want: map[lieciba.ReadinessCheck]string{lieciba.CheckPicture: "tampered"}},
 	{name: "unplugged", audio: lieciba.PCMA, spoil: func(s *rtspcam.Server) { s.Disconnect(time.Hour) },
-		want: map[lieciba.ReadinessCheck]string{lieciba.CheckPicture: "no_picture", lieciba.CheckSound: "no_sound", lieciba.CheckTrial: "write_failed"}},
+		want: map[lieciba.ReadinessCheck]string{lieciba.CheckPicture: "no_picture", lieciba.CheckSound: "no_sound", lieciba.CheckTestRecording: "write_failed"}},
 }
 
 func newHouse(t *testing.T, cat storage.Catalog, media storage.Media, list []camera) *house {

@@ -208,12 +208,12 @@ func JudgeSpace(f SpaceFacts) lieciba.ReadinessItem {
 		guess = fmt.Sprintf(", %d of them assumed at 8 Mbit/s", assumed)
 	}
 	failed := func(fact string, free int64, where string) lieciba.ReadinessItem {
-		return item(lieciba.CheckSpace, lieciba.OutcomeFailed, fact, float64(free), "bytes", "The session of %d cameras%s takes up to %s, and %s has %s: free the rest.",
+		return item(lieciba.CheckStorage, lieciba.OutcomeFailed, fact, float64(free), "bytes", "The session of %d cameras%s takes up to %s, and %s has %s: free the rest.",
 			len(f.Rates), guess, inGiB(wanted), where, inGiB(free))
 	}
 	switch {
 	case f.Trouble != "":
-		return item(lieciba.CheckSpace, lieciba.OutcomeFailed, "spool_shut", float64(f.SpoolFree), "bytes", "The spool takes nothing: %s.", f.Trouble)
+		return item(lieciba.CheckStorage, lieciba.OutcomeFailed, "spool_shut", float64(f.SpoolFree), "bytes", "The spool takes nothing: %s.", f.Trouble)
 	case f.SpoolFree < wanted:
 		return failed("spool_low", f.SpoolFree, "the spool")
 	case f.StoreKnown && f.StoreFree < wanted:
@@ -223,7 +223,7 @@ func JudgeSpace(f SpaceFacts) lieciba.ReadinessItem {
 	if f.StoreKnown {
 		free = min(free, f.StoreFree)
 	}
-	return item(lieciba.CheckSpace, lieciba.OutcomePassed, "ok", float64(free), "bytes", "The session of %d cameras%s takes up to %s of %s.", len(f.Rates), guess, inGiB(wanted), inGiB(free))
+	return item(lieciba.CheckStorage, lieciba.OutcomePassed, "ok", float64(free), "bytes", "The session of %d cameras%s takes up to %s of %s.", len(f.Rates), guess, inGiB(wanted), inGiB(free))
 }
 
 func inGiB(n int64) string { return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30)) }
@@ -240,9 +240,9 @@ type TrialFacts struct {
 // JudgeTrial decides on a test recording.
 func JudgeTrial(f TrialFacts) lieciba.ReadinessItem {
 	if f.Step != "" {
-		return item(lieciba.CheckTrial, lieciba.OutcomeFailed, f.Step+"_failed", float64(f.Bytes), "bytes", "The test recording failed at the step %s: %s.", f.Step, f.Why)
+		return item(lieciba.CheckTestRecording, lieciba.OutcomeFailed, f.Step+"_failed", float64(f.Bytes), "bytes", "The test recording failed at the step %s: %s.", f.Step, f.Why)
 	}
-	return item(lieciba.CheckTrial, lieciba.OutcomePassed, "ok", float64(f.Bytes), "bytes", "%.1f s in %d bytes were written, brought to %s, read back equal and removed.",
+	return item(lieciba.CheckTestRecording, lieciba.OutcomePassed, "ok", float64(f.Bytes), "bytes", "%.1f s in %d bytes were written, brought to %s, read back equal and removed.",
 		f.Span.Seconds(), f.Bytes, f.Store)
 }
 

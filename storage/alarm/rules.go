@@ -190,7 +190,7 @@ var proofs = []string{lieciba.AuditSignIn, lieciba.AuditProve, lieciba.AuditChan
 // and from one address at any. With a stolen cookie the password is guessed where
 // one proves to be there, or changes it.
 func WrongPasswords(entries []lieciba.AuditEntry, now time.Time, th Thresholds) []lieciba.Alarm {
-	accounts, addresses := newByKey(lieciba.AlarmManyWrong), newByKey(lieciba.AlarmManyWrong)
+	accounts, addresses := newByKey(lieciba.AlarmWrongPasswords), newByKey(lieciba.AlarmWrongPasswords)
 	for _, e := range entries {
 		if !slices.Contains(proofs, e.Act) || e.Outcome != string(lieciba.CodeUnauthenticated) || now.Sub(e.At) > time.Hour {
 			continue

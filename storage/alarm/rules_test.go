@@ -170,7 +170,7 @@ func TestUncollected(t *testing.T) {
 func TestNoCase(t *testing.T) {
 	at := riga(18, 12, 0)
 	grant := lieciba.Grant{HolderID: "anna", SessionID: "s", CameraIDs: []lieciba.CameraID{"c"}, Appeal: "A-1", BeganAt: riga(18, 9, 0), ExpiresAt: riga(19, 9, 0)}
-	appeal := lieciba.Appeal{Reference: "A-1", State: lieciba.AppealOpen, OpenedAt: riga(10, 9, 0)}
+	appeal := lieciba.Appeal{Reference: "A-1", State: lieciba.AppealOpened, OpenedAt: riga(10, 9, 0)}
 	good := alarm.Look{Entry: watched("anna", at, time.Hour), Grants: []lieciba.Grant{grant}, Appeals: []lieciba.Appeal{appeal}}
 	require.Empty(t, alarm.NoCase([]alarm.Look{good}))
 	for name, change := range map[string]func(g *lieciba.Grant, a *lieciba.Appeal){

@@ -127,7 +127,7 @@ func watches(t *testing.T, s *site) {
 	}
 	require.Equal(t, 2, look(one))
 	require.Equal(t, 10, s.kinds()[lieciba.AlarmRefusals])
-	require.Equal(t, 10, s.kinds()[lieciba.AlarmManyWrong])
+	require.Equal(t, 10, s.kinds()[lieciba.AlarmWrongPasswords])
 	entries, err := s.cat.ListAudit(t.Context(), storage.AuditFilter{Act: "raise_alarm"})
 	require.NoError(t, err)
 	require.Len(t, entries, 6, "each alarm is raised once, with its entry")
@@ -153,7 +153,7 @@ func TestFloodOfRefusals(t *testing.T) {
 	n, err := w.Look(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "as many as are looked at")
-	require.Equal(t, map[lieciba.AlarmKind]int{lieciba.AlarmManyWrong: 20}, s.kinds())
+	require.Equal(t, map[lieciba.AlarmKind]int{lieciba.AlarmWrongPasswords: 20}, s.kinds())
 	require.Equal(t, 20, counted.entries, "what was allowed is not even read")
 
 	flood(1)
@@ -224,7 +224,7 @@ func TestOrdinaryWorkRaisesNothing(t *testing.T) {
 	s.anna.Roles, s.anna.SiteIDs = []lieciba.Role{lieciba.RoleReviewer}, nil
 	require.NoError(t, cat.PutUser(t.Context(), s.anna))
 	_, err = cat.ChangeAppeal(t.Context(), s.session.ID, "A-1", func(*lieciba.Appeal) (*lieciba.Appeal, error) {
-		return &lieciba.Appeal{ID: lieciba.NewID[lieciba.AppealID](s.now), SessionID: s.session.ID, Reference: "A-1", Source: "pizis", State: lieciba.AppealOpen,
+		return &lieciba.Appeal{ID: lieciba.NewID[lieciba.AppealID](s.now), SessionID: s.session.ID, Reference: "A-1", Source: "pizis", State: lieciba.AppealOpened,
 			OpenedBy: "pizis", OpenedByID: "pizis", OpenedAt: riga(11, 9, 0).UTC()}, nil
 	})
 	require.NoError(t, err)

@@ -104,5 +104,5 @@ func DetailOfReadiness(r lieciba.Readiness) ReadinessDetail {
 
 // LeafOfReadiness is the leaf of a readiness row.
 func LeafOfReadiness(r lieciba.Readiness) lieciba.Leaf {
-	return NewLeaf(lieciba.LeafReady, string(r.ID), r.At, DetailOfReadiness(r))
+	return NewLeaf(lieciba.LeafReadiness, string(r.ID), r.At, DetailOfReadiness(r))
 }

@@ -261,7 +261,7 @@ func (x *building) leaves(ctx context.Context, export lieciba.Leaf, keys evidenc
 		add(lieciba.LeafPart, string(e.ID))
 	}
 	for _, e := range x.m.Readiness {
-		add(lieciba.LeafReady, string(e.ID))
+		add(lieciba.LeafReadiness, string(e.ID))
 	}
 	for _, e := range x.m.Access {
 		add(lieciba.LeafAudit, string(e.ID))

@@ -22,7 +22,7 @@ func (h *house) late() (lieciba.Incident, lieciba.PartEvent, lieciba.Readiness) 
 	at := lieciba.Micro(start.Add(2 * time.Hour))
 	i := lieciba.Incident{ID: id[lieciba.IncidentID](), SessionID: h.session.ID, At: start.Add(time.Second), Seat: 2, Kind: lieciba.IncidentCrib, Step: lieciba.IncidentRaised, By: "observer", ByID: "u3", RecordedAt: at}
 	require.NoError(h.t, h.catalog.AddIncident(h.ctx, i))
-	e := lieciba.PartEvent{ID: id[lieciba.PartEventID](), SessionID: h.session.ID, PartID: h.session.Parts[0].ID, Step: lieciba.PartStarted, At: start, By: "supervisor", ByID: "u4", RecordedAt: at}
+	e := lieciba.PartEvent{ID: id[lieciba.PartEventID](), SessionID: h.session.ID, PartID: h.session.Parts[0].ID, Step: lieciba.StepStarted, At: start, By: "supervisor", ByID: "u4", RecordedAt: at}
 	require.NoError(h.t, h.catalog.AddPartEvent(h.ctx, h.session.ID, func(lieciba.ExamSession, []lieciba.PartEvent) (*lieciba.PartEvent, error) { return &e, nil }))
 	r := lieciba.Readiness{ID: id[lieciba.ReadinessID](), SessionID: h.session.ID, NodeID: h.node, When: lieciba.ReadinessByHand, At: at, State: lieciba.ReadinessPassed, By: "supervisor", ByID: "u4"}
 	require.NoError(h.t, h.catalog.AddReadiness(h.ctx, r))
@@ -39,7 +39,7 @@ func TestRowsThatAreNotSequencedYet(t *testing.T) {
 			x, err := b.Build(h.ctx, h.put(h.request()), nil)
 			require.NoError(t, err)
 			h.requireVerdict(verify.CompleteWithGaps, b.Path(x), verify.Options{})
-			for kind, subject := range map[lieciba.LeafKind]string{lieciba.LeafIncident: string(i.ID), lieciba.LeafPart: string(e.ID), lieciba.LeafReady: string(r.ID)} {
+			for kind, subject := range map[lieciba.LeafKind]string{lieciba.LeafIncident: string(i.ID), lieciba.LeafPart: string(e.ID), lieciba.LeafReadiness: string(r.ID)} {
 				l, err := h.catalog.LeafOf(h.ctx, kind, subject)
 				require.NoError(t, err)
 				mine, err := h.catalog.LeafOf(h.ctx, lieciba.LeafExport, string(x.ID))

@@ -94,6 +94,6 @@ func (c *checker) examLogged(ctx context.Context, s lieciba.ExamSession) error {
 	if err != nil {
 		return err
 	}
-	return loggedAll(ctx, c, lieciba.LeafReady, ready, func(r lieciba.Readiness) string { return string(r.ID) },
+	return loggedAll(ctx, c, lieciba.LeafReadiness, ready, func(r lieciba.Readiness) string { return string(r.ID) },
 		func(r lieciba.Readiness) []byte { return evidence.Encode(evidence.DetailOfReadiness(r)) })
 }

@@ -87,7 +87,7 @@ func (r *rowReader) row(ctx context.Context, l lieciba.Leaf) (message string, er
 		return r.policy(ctx, l)
 	case lieciba.LeafHold:
 		return r.hold(ctx, l)
-	case lieciba.LeafIncident, lieciba.LeafPart, lieciba.LeafReady:
+	case lieciba.LeafIncident, lieciba.LeafPart, lieciba.LeafReadiness:
 		return r.exam(ctx, l)
 	case lieciba.LeafKey: // it has no row: the walk judges it
 		return "", nil

@@ -82,7 +82,7 @@ func (k *kept) exam() {
 		State: lieciba.ReadinessPassed, By: "system", Items: []lieciba.ReadinessItem{{Check: lieciba.CheckPicture, Outcome: lieciba.OutcomePassed, Value: 24.5, Unit: "fps"}}}
 	require.NoError(t, k.catalog.AddReadiness(ctx, k.ready))
 	require.NoError(t, k.catalog.AddPartEvent(ctx, s, func(x lieciba.ExamSession, _ []lieciba.PartEvent) (*lieciba.PartEvent, error) {
-		k.part = lieciba.PartEvent{ID: id[lieciba.PartEventID](), SessionID: s, PartID: x.Parts[0].ID, Step: lieciba.PartStarted, At: at(1), By: "Anna", RecordedAt: at(82)}
+		k.part = lieciba.PartEvent{ID: id[lieciba.PartEventID](), SessionID: s, PartID: x.Parts[0].ID, Step: lieciba.StepStarted, At: at(1), By: "Anna", RecordedAt: at(82)}
 		return &k.part, nil
 	}))
 }
@@ -241,9 +241,9 @@ func (k *kept) edits() []edit {
 		{"leaf of a part", func(k *kept) { k.exec("DELETE FROM leaves WHERE subject = '%s'", k.part.ID) }, "part " + string(k.part.ID), "has no leaf", fsck.RuleLeaf,
 			leafOf(lieciba.LeafPart, string(k.part.ID))},
 		{"result of readiness", func(k *kept) { k.exec("UPDATE readiness SET state = 'failed'") }, "readiness " + string(k.ready.ID), `state is "failed", logged was "passed"`,
-			fsck.RuleLeaf, leafOf(lieciba.LeafReady, string(k.ready.ID))},
+			fsck.RuleLeaf, leafOf(lieciba.LeafReadiness, string(k.ready.ID))},
 		{"readiness", func(k *kept) { k.exec("DELETE FROM readiness") }, "readiness " + string(k.ready.ID), "its row is gone", fsck.RuleLeaf,
-			leafOf(lieciba.LeafReady, string(k.ready.ID))},
+			leafOf(lieciba.LeafReadiness, string(k.ready.ID))},
 		{"row put there by hand", func(k *kept) {
 			k.exec("DELETE FROM leaves WHERE subject = '%s'", a.ID) // as if it never had one
 		}, "segment " + string(a.ID), "has no leaf in the evidence log", fsck.RuleLeaf, leafOf(lieciba.LeafSegment, string(a.ID))},

@@ -58,7 +58,7 @@ func grantOf(r lieciba.Request) lieciba.Grant {
 }
 
 func appealOf(w world, reference string) lieciba.Appeal {
-	return lieciba.Appeal{ID: newID[lieciba.AppealID](), SessionID: w.session.ID, Reference: reference, State: lieciba.AppealOpen, OpenedAt: base}
+	return lieciba.Appeal{ID: newID[lieciba.AppealID](), SessionID: w.session.ID, Reference: reference, State: lieciba.AppealOpened, OpenedAt: base}
 }
 
 // accessEdits are what no client of the database may do to requests, grants and appeals.

@@ -24,7 +24,7 @@ func furnishExam(t *testing.T, c *Catalog) {
 	w.session.Parts = []lieciba.Part{part}
 	require.NoError(t, c.ChangeSession(ctx, w.session.SessionKey, func(*lieciba.ExamSession) (*lieciba.ExamSession, error) { return &w.session, nil }, nil))
 	require.NoError(t, c.AddPartEvent(ctx, w.session.ID, func(lieciba.ExamSession, []lieciba.PartEvent) (*lieciba.PartEvent, error) {
-		return &lieciba.PartEvent{ID: newID[lieciba.PartEventID](), SessionID: w.session.ID, PartID: part.ID, Step: lieciba.PartStarted, At: base, RecordedAt: base}, nil
+		return &lieciba.PartEvent{ID: newID[lieciba.PartEventID](), SessionID: w.session.ID, PartID: part.ID, Step: lieciba.StepStarted, At: base, RecordedAt: base}, nil
 	}))
 	require.NoError(t, c.AddReadiness(ctx, lieciba.Readiness{ID: newID[lieciba.ReadinessID](), SessionID: w.session.ID, At: base, State: lieciba.ReadinessPassed}))
 	adhoc := w.session

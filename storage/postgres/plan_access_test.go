@@ -66,7 +66,7 @@ func requireAccessLists(t *testing.T, c *Catalog, id string) {
 	session, at := lieciba.SessionID(id), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	for index, f := range map[string]storage.RequestFilter{
 		"requests_asked": {Limit: 5}, "requests_by": {AskedByID: "u7"}, "requests_session": {SessionID: session},
-		"requests_(state|asked)": {States: []lieciba.RequestState{lieciba.RequestWaiting}, NotByID: "u7", Limit: 5},
+		"requests_(state|asked)": {States: []lieciba.RequestState{lieciba.RequestRequested}, NotByID: "u7", Limit: 5},
 	} {
 		query, args, err := c.requestQuery(t.Context(), f)
 		require.NoError(t, err)
@@ -81,7 +81,7 @@ func requireAccessLists(t *testing.T, c *Catalog, id string) {
 	}
 	for index, f := range map[string]storage.AppealFilter{
 		"appeals_opened": {Limit: 5}, "appeals_session": {SessionID: session}, "appeals_reference": {Reference: "A-7"},
-		"appeals_(state|opened)": {States: []lieciba.AppealState{lieciba.AppealOpen}, Limit: 5},
+		"appeals_(state|opened)": {States: []lieciba.AppealState{lieciba.AppealOpened}, Limit: 5},
 	} {
 		query, args, err := c.appealQuery(t.Context(), f)
 		require.NoError(t, err)

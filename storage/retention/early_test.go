@@ -32,7 +32,7 @@ func TestMayDelete(t *testing.T) {
 			f.Grants = []lieciba.Grant{{ID: "g", BeganAt: at, ExpiresAt: at.Add(time.Hour)}}
 		},
 		"a request": func(f *lieciba.RetentionFacts) {
-			f.Requests = []lieciba.Request{{ID: "r", Kind: lieciba.RequestGrant, State: lieciba.RequestWaiting, AskedAt: at, ExpiresAt: at.Add(time.Hour)}}
+			f.Requests = []lieciba.Request{{ID: "r", Kind: lieciba.RequestGrant, State: lieciba.RequestRequested, AskedAt: at, ExpiresAt: at.Add(time.Hour)}}
 		},
 		"all of them": func(f *lieciba.RetentionFacts) {
 			f.Holds, f.Exports = []lieciba.Hold{{}}, []lieciba.Export{{State: lieciba.ExportFailed}}

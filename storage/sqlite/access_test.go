@@ -114,11 +114,11 @@ func furnishAccess(t *testing.T, c *Catalog, session lieciba.SessionID) {
 	t.Helper()
 	ctx, now := t.Context(), lieciba.Micro(time.Now())
 	anna, berta := lieciba.Principal{ID: "u1", Name: "anna", SignIn: "i1"}, lieciba.Principal{ID: "u2", Name: "berta", SignIn: "i2", Roles: []lieciba.Role{lieciba.RoleApprover}}
-	for _, to := range []lieciba.RequestState{lieciba.RequestWaiting, lieciba.RequestApproved, lieciba.RequestUsed} {
+	for _, to := range []lieciba.RequestState{lieciba.RequestRequested, lieciba.RequestApproved, lieciba.RequestUsed} {
 		r, err := lieciba.NewRequest(lieciba.RequestGrant, lieciba.Asked{SessionID: session, Until: now.Add(time.Hour)}, "Appeal A-1.", anna, now)
 		require.NoError(t, err)
 		require.NoError(t, c.PutRequest(ctx, r))
-		if to == lieciba.RequestWaiting {
+		if to == lieciba.RequestRequested {
 			continue
 		}
 		r, err = c.ChangeRequest(ctx, r.ID, func(r lieciba.Request) (*lieciba.Request, error) {
@@ -132,7 +132,7 @@ func furnishAccess(t *testing.T, c *Catalog, session lieciba.SessionID) {
 			useAndRevoke(t, c, g, anna)
 		}
 	}
-	for i, state := range []lieciba.AppealState{lieciba.AppealOpen, lieciba.AppealClosed} {
+	for i, state := range []lieciba.AppealState{lieciba.AppealOpened, lieciba.AppealClosed} {
 		a := lieciba.Appeal{ID: lieciba.NewID[lieciba.AppealID](now), SessionID: session, Reference: string(state), State: state, OpenedAt: now.Add(time.Duration(i))}
 		_, err := c.ChangeAppeal(ctx, session, a.Reference, func(*lieciba.Appeal) (*lieciba.Appeal, error) { return &a, nil })
 		require.NoError(t, err)

@@ -52,7 +52,7 @@ func TestListsOfAccessReadOneIndex(t *testing.T) {
 	}
 	for index, f := range map[string]storage.RequestFilter{
 		"requests_by": {AskedByID: id, ExpiresAfter: time.Now()}, "requests_session": {SessionID: id},
-		"requests_state": {States: []lieciba.RequestState{lieciba.RequestWaiting}, NotByID: id},
+		"requests_state": {States: []lieciba.RequestState{lieciba.RequestRequested}, NotByID: id},
 	} {
 		query, args, err := c.requestQuery(t.Context(), f)
 		requireList(index, query, args, err)
@@ -64,7 +64,7 @@ func TestListsOfAccessReadOneIndex(t *testing.T) {
 		requireList(index, query, args, err)
 	}
 	for index, f := range map[string]storage.AppealFilter{
-		"appeals_session": {SessionID: id}, "appeals_reference": {Reference: "A-1"}, "appeals_state": {States: []lieciba.AppealState{lieciba.AppealOpen}},
+		"appeals_session": {SessionID: id}, "appeals_reference": {Reference: "A-1"}, "appeals_state": {States: []lieciba.AppealState{lieciba.AppealOpened}},
 	} {
 		query, args, err := c.appealQuery(t.Context(), f)
 		requireList(index, query, args, err)

@@ -14,7 +14,7 @@ import (
 
 func (w *world) newAppeal(reference string, at float64) lieciba.Appeal {
 	return lieciba.Appeal{ID: newID[lieciba.AppealID](), SessionID: w.session.ID, Reference: reference, Source: lieciba.SourceByHand,
-		State: lieciba.AppealOpen, OpenedBy: "anna", OpenedByID: anna.ID, OpenedAt: sec(at)}
+		State: lieciba.AppealOpened, OpenedBy: "anna", OpenedByID: anna.ID, OpenedAt: sec(at)}
 }
 
 // setAppeal stores a, whatever there is.
@@ -55,16 +55,16 @@ var appealTests = map[string]func(*testing.T, *world){
 			field string
 			spoil func(*lieciba.Appeal)
 		}{
-			"another ID":         {lieciba.AppealOpen, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.ID = newID[lieciba.AppealID]() }},
-			"another reference":  {lieciba.AppealOpen, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.Reference = "A-2" }},
-			"another session":    {lieciba.AppealOpen, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.SessionID = newID[lieciba.SessionID]() }},
-			"opened by another":  {lieciba.AppealOpen, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.OpenedByID = berta.ID }},
-			"of another source":  {lieciba.AppealOpen, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.Source = "pizis" }},
-			"in no state":        {lieciba.AppealOpen, lieciba.CodeInvalid, "state", func(a *lieciba.Appeal) { a.State = "lost" }},
-			"opened at no time":  {lieciba.AppealOpen, lieciba.CodeInvalid, "opened_at", func(a *lieciba.Appeal) { a.OpenedAt = time.Time{} }},
-			"closed undecided":   {lieciba.AppealOpen, lieciba.CodeConflict, "", func(a *lieciba.Appeal) { a.State = lieciba.AppealClosed }},
-			"back from court":    {lieciba.AppealCourt, lieciba.CodeConflict, "", func(a *lieciba.Appeal) { a.State = lieciba.AppealOpen }},
-			"opened once closed": {lieciba.AppealClosed, lieciba.CodeConflict, "state", func(a *lieciba.Appeal) { a.State = lieciba.AppealOpen }},
+			"another ID":         {lieciba.AppealOpened, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.ID = newID[lieciba.AppealID]() }},
+			"another reference":  {lieciba.AppealOpened, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.Reference = "A-2" }},
+			"another session":    {lieciba.AppealOpened, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.SessionID = newID[lieciba.SessionID]() }},
+			"opened by another":  {lieciba.AppealOpened, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.OpenedByID = berta.ID }},
+			"of another source":  {lieciba.AppealOpened, lieciba.CodeInternal, "", func(a *lieciba.Appeal) { a.Source = "pizis" }},
+			"in no state":        {lieciba.AppealOpened, lieciba.CodeInvalid, "state", func(a *lieciba.Appeal) { a.State = "lost" }},
+			"opened at no time":  {lieciba.AppealOpened, lieciba.CodeInvalid, "opened_at", func(a *lieciba.Appeal) { a.OpenedAt = time.Time{} }},
+			"closed undecided":   {lieciba.AppealOpened, lieciba.CodeConflict, "", func(a *lieciba.Appeal) { a.State = lieciba.AppealClosed }},
+			"back from court":    {lieciba.AppealCourt, lieciba.CodeConflict, "", func(a *lieciba.Appeal) { a.State = lieciba.AppealOpened }},
+			"opened once closed": {lieciba.AppealClosed, lieciba.CodeConflict, "state", func(a *lieciba.Appeal) { a.State = lieciba.AppealOpened }},
 			"changed once closed": {lieciba.AppealClosed, lieciba.CodeConflict, "state", func(a *lieciba.Appeal) {
 				a.ClosedBy = "berta"
 			}},
@@ -132,7 +132,7 @@ func testChangeAppeal(t *testing.T, w *world) {
 		func(a *lieciba.Appeal) { a.HoldID = h.ID },
 		func(a *lieciba.Appeal) { a.State, a.CourtAt = lieciba.AppealCourt, sec(10) },
 		func(a *lieciba.Appeal) { a.State, a.FinalAt = lieciba.AppealFinal, sec(20) },
-		func(a *lieciba.Appeal) { a.State, a.FinalAt, a.HoldID = lieciba.AppealOpen, time.Time{}, g.ID },
+		func(a *lieciba.Appeal) { a.State, a.FinalAt, a.HoldID = lieciba.AppealOpened, time.Time{}, g.ID },
 		func(a *lieciba.Appeal) { a.State, a.FinalAt = lieciba.AppealFinal, sec(30) },
 		func(a *lieciba.Appeal) { a.State, a.ClosedAt, a.ClosedBy = lieciba.AppealClosed, sec(40), "berta" },
 	} {

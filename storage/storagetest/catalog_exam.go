@@ -139,7 +139,7 @@ var examTests = map[string]func(*testing.T, *world){
 	"AddPartEvent": testAddPartEvent,
 
 	"PartEventsThatAreRefused": func(t *testing.T, w *world) {
-		began := w.newPartEvent(lieciba.PartStarted, 10)
+		began := w.newPartEvent(lieciba.StepStarted, 10)
 		_, err := w.addPart(w, began)
 		require.NoError(t, err)
 		for field, spoil := range map[string]func(*lieciba.PartEvent){
@@ -150,19 +150,19 @@ var examTests = map[string]func(*testing.T, *world){
 			"note":        func(e *lieciba.PartEvent) { e.Note = "010190-12345" },
 			"corrects":    func(e *lieciba.PartEvent) { e.Void = true },
 		} {
-			bad := w.newPartEvent(lieciba.PartOver, 20)
+			bad := w.newPartEvent(lieciba.StepEnded, 20)
 			spoil(&bad)
 			_, err := w.addPart(w, bad)
 			requireCode(t, err, lieciba.CodeInvalid, field)
 		}
-		bad := w.newPartEvent(lieciba.PartOver, 20)
+		bad := w.newPartEvent(lieciba.StepEnded, 20)
 		bad.Corrects = newID[lieciba.PartEventID]()
 		_, err = w.addPart(w, bad)
 		requireCode(t, err, lieciba.CodeConflict, "corrects")
 		began.Note = "another"
 		_, err = w.addPart(w, began)
 		requireCode(t, err, lieciba.CodeConflict, "id")
-		strange := w.newPartEvent(lieciba.PartOver, 20)
+		strange := w.newPartEvent(lieciba.StepEnded, 20)
 		err = w.AddPartEvent(w.ctx, w.session.ID, func(lieciba.ExamSession, []lieciba.PartEvent) (*lieciba.PartEvent, error) {
 			strange.SessionID = newID[lieciba.SessionID]()
 			return &strange, nil
@@ -186,7 +186,7 @@ var examTests = map[string]func(*testing.T, *world){
 		}))
 		started := make([]bool, 8)
 		w.together(t, len(started), func(c storage.Catalog, i int) error {
-			e := w.newPartEvent(lieciba.PartStarted, float64(i))
+			e := w.newPartEvent(lieciba.StepStarted, float64(i))
 			return c.AddPartEvent(w.ctx, w.session.ID, func(_ lieciba.ExamSession, events []lieciba.PartEvent) (*lieciba.PartEvent, error) {
 				if started[i] = len(events) == 0; !started[i] {
 					return nil, nil
@@ -245,7 +245,7 @@ var examTests = map[string]func(*testing.T, *world){
 }
 
 func testAddPartEvent(t *testing.T, w *world) {
-	began, over := w.newPartEvent(lieciba.PartStarted, 10), w.newPartEvent(lieciba.PartOver, 5)
+	began, over := w.newPartEvent(lieciba.StepStarted, 10), w.newPartEvent(lieciba.StepEnded, 5)
 	seen, err := w.addPart(w, began)
 	require.NoError(t, err)
 	require.Empty(t, seen)
@@ -255,11 +255,11 @@ func testAddPartEvent(t *testing.T, w *world) {
 	w.requireLeaf(t, evidence.LeafOfPart(began))
 	_, err = w.addPart(w, over)
 	require.NoError(t, err)
-	fix := w.newPartEvent(lieciba.PartOver, 90)
+	fix := w.newPartEvent(lieciba.StepEnded, 90)
 	fix.Corrects, fix.Note, fix.At = over.ID, "vēlāk", sec(80)
 	_, err = w.addPart(w, fix)
 	require.NoError(t, err)
-	never := w.newPartEvent(lieciba.PartOver, 99)
+	never := w.newPartEvent(lieciba.StepEnded, 99)
 	never.Corrects, never.Void = fix.ID, true
 	// A part that the source took out of the session keeps its events.
 	bare := w.session

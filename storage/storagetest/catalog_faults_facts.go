@@ -10,7 +10,7 @@ import (
 // faultCasesOfFacts are the writes of incidents, part events, readiness, links
 // and alarms.
 func faultCasesOfFacts(w *world) map[string]faultCase {
-	incident, part, ready, alarm := w.newIncident(), w.newPartEvent(lieciba.PartStarted, 0), w.newReadiness(0), newAlarm("user:1")
+	incident, part, ready, alarm := w.newIncident(), w.newPartEvent(lieciba.StepStarted, 0), w.newReadiness(0), newAlarm("user:1")
 	adhoc := w.adHoc("adhoc-1")
 	return map[string]faultCase{
 		"AddIncident": {call: func(ctx context.Context, c storage.Catalog) error { return c.AddIncident(ctx, incident) }},

@@ -128,7 +128,7 @@ func testGrantsBeyond(t *testing.T, w *world) {
 		require.Equal(t, c.code, lieciba.CodeOf(err), "%s: %v", name, err)
 		requireCode(t, err, c.code, c.field)
 	}
-	waiting, export := w.inState(t, lieciba.RequestWaiting), w.ask(lieciba.RequestExport, 0)
+	waiting, export := w.inState(t, lieciba.RequestRequested), w.ask(lieciba.RequestExport, 0)
 	require.NoError(t, w.PutRequest(w.ctx, export))
 	_, err = w.change(export.ID, func(r lieciba.Request) (*lieciba.Request, error) { return approve(r, 1) })
 	require.NoError(t, err)

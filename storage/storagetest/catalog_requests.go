@@ -68,19 +68,19 @@ var requestTests = map[string]func(*testing.T, *world){
 			field string
 			spoil func(*lieciba.Request)
 		}{
-			"another ID":           {lieciba.RequestWaiting, lieciba.CodeInternal, "", func(r *lieciba.Request) { r.ID = newID[lieciba.RequestID]() }},
-			"another asker":        {lieciba.RequestWaiting, lieciba.CodeInternal, "", func(r *lieciba.Request) { r.AskedByID = berta.ID }},
-			"another kind":         {lieciba.RequestWaiting, lieciba.CodeInternal, "", func(r *lieciba.Request) { r.Kind = lieciba.RequestExport }},
-			"amended without sum":  {lieciba.RequestWaiting, lieciba.CodeInvalid, "digest", func(r *lieciba.Request) { r.Asked.To = sec(99) }},
-			"used unapproved":      {lieciba.RequestWaiting, lieciba.CodeConflict, "state", func(r *lieciba.Request) { r.State, r.UsedAt, r.UsedFor = lieciba.RequestUsed, sec(2), "grant:x" }},
-			"approved by asker":    {lieciba.RequestWaiting, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestApproved, anna)},
-			"approved by nobody":   {lieciba.RequestWaiting, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestApproved, lieciba.Principal{})},
-			"refused by asker":     {lieciba.RequestWaiting, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestRefused, anna)},
-			"withdrawn by another": {lieciba.RequestWaiting, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestWithdrawn, berta)},
-			"approved too late":    {lieciba.RequestWaiting, lieciba.CodeConflict, "expires_at", func(r *lieciba.Request) { decision(lieciba.RequestApproved, berta)(r); r.DecidedAt = r.ExpiresAt }},
-			"approved at no time":  {lieciba.RequestWaiting, lieciba.CodeInvalid, "decided_at", func(r *lieciba.Request) { r.State, r.DecidedByID = lieciba.RequestApproved, berta.ID }},
-			"changed by approval":  {lieciba.RequestWaiting, lieciba.CodeInternal, "", func(r *lieciba.Request) { decision(lieciba.RequestApproved, berta)(r); r.Asked.To = sec(99) }},
-			"waits again":          {lieciba.RequestApproved, lieciba.CodeConflict, "state", func(r *lieciba.Request) { r.State = lieciba.RequestWaiting }},
+			"another ID":           {lieciba.RequestRequested, lieciba.CodeInternal, "", func(r *lieciba.Request) { r.ID = newID[lieciba.RequestID]() }},
+			"another asker":        {lieciba.RequestRequested, lieciba.CodeInternal, "", func(r *lieciba.Request) { r.AskedByID = berta.ID }},
+			"another kind":         {lieciba.RequestRequested, lieciba.CodeInternal, "", func(r *lieciba.Request) { r.Kind = lieciba.RequestExport }},
+			"amended without sum":  {lieciba.RequestRequested, lieciba.CodeInvalid, "digest", func(r *lieciba.Request) { r.Asked.To = sec(99) }},
+			"used unapproved":      {lieciba.RequestRequested, lieciba.CodeConflict, "state", func(r *lieciba.Request) { r.State, r.UsedAt, r.UsedFor = lieciba.RequestUsed, sec(2), "grant:x" }},
+			"approved by asker":    {lieciba.RequestRequested, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestApproved, anna)},
+			"approved by nobody":   {lieciba.RequestRequested, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestApproved, lieciba.Principal{})},
+			"refused by asker":     {lieciba.RequestRequested, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestRefused, anna)},
+			"withdrawn by another": {lieciba.RequestRequested, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestWithdrawn, berta)},
+			"approved too late":    {lieciba.RequestRequested, lieciba.CodeConflict, "expires_at", func(r *lieciba.Request) { decision(lieciba.RequestApproved, berta)(r); r.DecidedAt = r.ExpiresAt }},
+			"approved at no time":  {lieciba.RequestRequested, lieciba.CodeInvalid, "decided_at", func(r *lieciba.Request) { r.State, r.DecidedByID = lieciba.RequestApproved, berta.ID }},
+			"changed by approval":  {lieciba.RequestRequested, lieciba.CodeInternal, "", func(r *lieciba.Request) { decision(lieciba.RequestApproved, berta)(r); r.Asked.To = sec(99) }},
+			"waits again":          {lieciba.RequestApproved, lieciba.CodeConflict, "state", func(r *lieciba.Request) { r.State = lieciba.RequestRequested }},
 			"refused after use":    {lieciba.RequestUsed, lieciba.CodeConflict, "state", decision(lieciba.RequestRefused, berta)},
 			"refused then, asker":  {lieciba.RequestApproved, lieciba.CodeConflict, "decided_by", decision(lieciba.RequestRefused, anna)},
 			"approved by a third":  {lieciba.RequestApproved, lieciba.CodeConflict, "state", func(r *lieciba.Request) { r.DecidedBy, r.DecidedByID = "cilda", "c" }},
@@ -241,7 +241,7 @@ func (w *world) inState(t *testing.T, s lieciba.RequestState) lieciba.Request {
 	t.Helper()
 	r := w.ask(lieciba.RequestGrant, 0)
 	require.NoError(t, w.PutRequest(w.ctx, r))
-	if s == lieciba.RequestWaiting {
+	if s == lieciba.RequestRequested {
 		return r
 	}
 	r, err := w.change(r.ID, func(r lieciba.Request) (*lieciba.Request, error) { return approve(r, 1) })
@@ -413,7 +413,7 @@ func testListRequests(t *testing.T, w *world) {
 		"session": {storage.RequestFilter{SessionID: far.ID}, []lieciba.Request{export}},
 		"kinds":   {storage.RequestFilter{Kinds: []lieciba.RequestKind{lieciba.RequestExport, lieciba.RequestRoles}}, []lieciba.Request{export}},
 		"states":  {storage.RequestFilter{States: []lieciba.RequestState{lieciba.RequestApproved}}, []lieciba.Request{approved}},
-		"open": {storage.RequestFilter{States: []lieciba.RequestState{lieciba.RequestWaiting, lieciba.RequestApproved}, NotByID: berta.ID},
+		"open": {storage.RequestFilter{States: []lieciba.RequestState{lieciba.RequestRequested, lieciba.RequestApproved}, NotByID: berta.ID},
 			[]lieciba.Request{export, approved, waiting}},
 		"expire": {storage.RequestFilter{ExpiresAfter: export.ExpiresAt}, []lieciba.Request{others}},
 		"page":   {storage.RequestFilter{Limit: 1, Before: export.ID}, []lieciba.Request{approved}},

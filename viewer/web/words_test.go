@@ -57,7 +57,7 @@ func TestEveryCodeHasItsWords(t *testing.T) {
 		"part":     codes(lieciba.PartKinds()...),
 		"request":  codes(lieciba.RequestKinds()...),
 		"role":     codes(lieciba.Roles()...),
-		"appeal":   codes(lieciba.AppealOpen, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed),
+		"appeal":   codes(lieciba.AppealOpened, lieciba.AppealCourt, lieciba.AppealFinal, lieciba.AppealClosed),
 		"checked":  codes(lieciba.OutcomePassed, lieciba.OutcomeFailed, lieciba.OutcomeNotNeeded),
 		"delivery": codes(lieciba.DeliveryWaiting, lieciba.DeliveryDelivered, lieciba.DeliveryDead),
 		"method":   codes(lieciba.SignInPassword, lieciba.SignInPasskey, lieciba.SignInOIDC),
@@ -65,7 +65,7 @@ func TestEveryCodeHasItsWords(t *testing.T) {
 		"ready_at": codes(lieciba.ReadinessT60, lieciba.ReadinessT15, lieciba.ReadinessByHand),
 		"state": codes(lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning, lieciba.SessionFinished,
 			lieciba.SessionCancelled, lieciba.SessionAnchored, lieciba.SessionClosed),
-		"step": codes(lieciba.RequestWaiting, lieciba.RequestApproved, lieciba.RequestRefused, lieciba.RequestWithdrawn,
+		"step": codes(lieciba.RequestRequested, lieciba.RequestApproved, lieciba.RequestRefused, lieciba.RequestWithdrawn,
 			lieciba.RequestUsed, lieciba.RequestExpired),
 	}
 	for _, name := range []string{"lv.codes.ts", "en.codes.ts"} {

@@ -27,14 +27,14 @@ func lived(m *evidence.Manifest) {
 			return string(id)
 		}
 		late := time.Duration(i) * time.Second
-		first := step(lieciba.PartStarted, p.StartsAt.Add(5*time.Minute))
-		step(lieciba.PartStarted, p.StartsAt.Add(time.Minute+late))
+		first := step(lieciba.StepStarted, p.StartsAt.Add(5*time.Minute))
+		step(lieciba.StepStarted, p.StartsAt.Add(time.Minute+late))
 		m.PartEvents[len(m.PartEvents)-1].Corrects = lieciba.PartEventID(first)
 		if i == 1 {
-			step(lieciba.PartHalted, p.StartsAt.Add(8*time.Minute))
-			step(lieciba.PartResumed, p.StartsAt.Add(10*time.Minute))
+			step(lieciba.StepPaused, p.StartsAt.Add(8*time.Minute))
+			step(lieciba.StepResumed, p.StartsAt.Add(10*time.Minute))
 		}
-		step(lieciba.PartOver, p.EndsAt.Add(late))
+		step(lieciba.StepEnded, p.EndsAt.Add(late))
 	}
 	row := func(id string, follows lieciba.IncidentID, step lieciba.IncidentStep, kind lieciba.IncidentKind, seat int, d time.Duration) {
 		m.Incidents = append(m.Incidents, evidence.IncidentDetail{ID: lieciba.IncidentID(id), Follows: follows, Step: step, Kind: kind, Seat: seat, At: at(d),
@@ -91,9 +91,9 @@ func TestRenderSaysWhatTheExamWasLike(t *testing.T) {
 // done is said too.
 func TestRenderOfAnExamThatIsNotOver(t *testing.T) {
 	m, keys := usual()
-	m.PartEvents = slices.DeleteFunc(m.PartEvents, func(x evidence.PartDetail) bool { return x.PartID == "part-0" && x.Step == lieciba.PartOver })
-	m.PartEvents = append(m.PartEvents, evidence.PartDetail{ID: "e", PartID: "gone", Step: lieciba.PartStarted, At: at(0), RecordedAt: at(0)},
-		evidence.PartDetail{ID: "f", PartID: "part-6", Step: lieciba.PartResumed, At: at(170 * time.Minute), RecordedAt: at(170 * time.Minute)})
+	m.PartEvents = slices.DeleteFunc(m.PartEvents, func(x evidence.PartDetail) bool { return x.PartID == "part-0" && x.Step == lieciba.StepEnded })
+	m.PartEvents = append(m.PartEvents, evidence.PartDetail{ID: "e", PartID: "gone", Step: lieciba.StepStarted, At: at(0), RecordedAt: at(0)},
+		evidence.PartDetail{ID: "f", PartID: "part-6", Step: lieciba.StepResumed, At: at(170 * time.Minute), RecordedAt: at(170 * time.Minute)})
 	m.Readiness = m.Readiness[:4]
 	m.Incidents, m.Approval = nil, evidence.Approval{}
 	page := pageOf("lv", m, keys)

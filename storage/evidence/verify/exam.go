@@ -32,7 +32,7 @@ func rows(m *evidence.Manifest) [][]row {
 		parts = append(parts, row{lieciba.LeafPart, string(x.ID), x.SessionID, x.RecordedAt, string(x.Corrects), x})
 	}
 	for _, x := range m.Readiness {
-		ready = append(ready, row{lieciba.LeafReady, string(x.ID), x.SessionID, x.At, string(x.Follows), x})
+		ready = append(ready, row{lieciba.LeafReadiness, string(x.ID), x.SessionID, x.At, string(x.Follows), x})
 	}
 	return [][]row{incidents, parts, ready}
 }

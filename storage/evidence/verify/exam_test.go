@@ -53,7 +53,7 @@ func TestExamLeavesTheHouse(t *testing.T) {
 	}
 	require.Equal(t, 5, have[lieciba.LeafIncident])
 	require.Equal(t, 5, have[lieciba.LeafPart])
-	require.Equal(t, 4, have[lieciba.LeafReady])
+	require.Equal(t, 4, have[lieciba.LeafReadiness])
 
 	r, err := h.catalog.Request(t.Context(), m.Approval.RequestID)
 	require.NoError(t, err)

@@ -20,11 +20,11 @@ func (h *house) live(x exam) {
 	h.check(x)
 	h.mark(x)
 	part := x.session.Parts[0]
-	first := h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.PartStarted, At: start.Add(time.Second)})
-	h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.PartStarted, At: start.Add(500 * time.Millisecond), Corrects: first, Note: "sākās agrāk"})
-	pause := h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.PartHalted, At: start.Add(2 * time.Second)})
-	h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.PartHalted, At: start.Add(2 * time.Second), Corrects: pause, Void: true, Note: "nebija pārtraukuma"})
-	h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.PartOver, At: x.session.EndsAt})
+	first := h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.StepStarted, At: start.Add(time.Second)})
+	h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.StepStarted, At: start.Add(500 * time.Millisecond), Corrects: first, Note: "sākās agrāk"})
+	pause := h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.StepPaused, At: start.Add(2 * time.Second)})
+	h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.StepPaused, At: start.Add(2 * time.Second), Corrects: pause, Void: true, Note: "nebija pārtraukuma"})
+	h.part(x, lieciba.PartEvent{PartID: part.ID, Step: lieciba.StepEnded, At: x.session.EndsAt})
 }
 
 func (h *house) mark(x exam) {

@@ -21,7 +21,7 @@ func examLeaves(m evidence.Manifest) (list []lieciba.Leaf) {
 		list = append(list, evidence.NewLeaf(lieciba.LeafPart, string(x.ID), at, x))
 	}
 	for _, x := range m.Readiness {
-		list = append(list, evidence.NewLeaf(lieciba.LeafReady, string(x.ID), at, x))
+		list = append(list, evidence.NewLeaf(lieciba.LeafReadiness, string(x.ID), at, x))
 	}
 	return list
 }
@@ -110,7 +110,7 @@ func (p *parcel) dropProofs(t testing.TB, s *scene) {
 	}
 	proofs := p.proofs(t)
 	proofs.Leaves = slices.DeleteFunc(proofs.Leaves, func(l evidence.LeafProof) bool {
-		exam := l.Kind == lieciba.LeafIncident || l.Kind == lieciba.LeafPart || l.Kind == lieciba.LeafReady
+		exam := l.Kind == lieciba.LeafIncident || l.Kind == lieciba.LeafPart || l.Kind == lieciba.LeafReadiness
 		return exam && !kept[string(l.Kind)+l.Subject]
 	})
 	p.set(evidence.ProofsName, evidence.Encode(proofs))

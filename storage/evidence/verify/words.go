@@ -127,7 +127,7 @@ func whole(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + patt
 var kinds = map[string]string{
 	string(lieciba.LeafSegment): "segments", string(lieciba.LeafGap): "pārrāvums", string(lieciba.LeafSeal): "slēgšana",
 	string(lieciba.LeafAudit): "auditācijas ieraksts", string(lieciba.LeafExport): "pakotne", string(lieciba.LeafKey): "atslēga",
-	string(lieciba.LeafIncident): "incidents", string(lieciba.LeafPart): "daļas norise", string(lieciba.LeafReady): "gatavība",
+	string(lieciba.LeafIncident): "incidents", string(lieciba.LeafPart): "daļas norise", string(lieciba.LeafReadiness): "gatavība",
 }
 
 var ofLeaf = regexp.MustCompile(`^(segment|gap|seal|audit|export|key|incident|part|readiness) (\S+)(?:: (.*))?$`)
