@@ -263,20 +263,37 @@ func (j *job) appeal(ctx context.Context) (string, error) {
 	return "opened by the citizenship system; a hold keeps the footage", j.awaited(ctx, lieciba.NoticeHoldPlaced)
 }
 
-// refused sees that a reviewer's role alone opens nothing, and that nobody
-// approves what they asked for.
+// refused sees that a reviewer's role alone opens nothing, and that whoever asks
+// for a grant cannot approve it.
 func (j *job) refused(ctx context.Context) (string, error) {
 	_, err := j.clients[lieciba.RoleReviewer].Playback(ctx, j.sessions[0], j.incidentAt, 1)
 	if lieciba.CodeOf(err) != lieciba.CodeNeedsGrant {
 		return "", fmt.Errorf("playback without a grant: %w", errors.Join(err, errors.New("wanted needs_grant")))
 	}
-	return "no archive without a grant", nil
+	var r struct {
+		ID     lieciba.RequestID `json:"id"`
+		Digest string            `json:"digest"`
+	}
+	if err := j.as(ctx, lieciba.RoleReviewer, http.MethodPost, "/v1/requests", j.grantAsked(), &r); err != nil {
+		return "", err
+	}
+	path := "/v1/requests/" + string(r.ID)
+	err = j.as(ctx, lieciba.RoleReviewer, http.MethodPost, path+"/approval", map[string]string{"digest": r.Digest}, nil)
+	if lieciba.CodeOf(err) != lieciba.CodeForbidden {
+		return "", fmt.Errorf("approval by who asked: %w", errors.Join(err, errors.New("wanted forbidden")))
+	}
+	return "no archive without a grant, no approval by who asked", j.as(ctx, lieciba.RoleReviewer, http.MethodDelete, path, nil, nil)
+}
+
+// grantAsked is the reviewer's wish to see the whole session under the appeal.
+func (j *job) grantAsked() map[string]any {
+	return map[string]any{"kind": lieciba.RequestGrant, "session_id": j.sessions[0], "appeal": j.appealReference(),
+		"reason": "the appeal names the minute of the incident", "until": time.Now().Add(time.Hour).Format(time.RFC3339)}
 }
 
 // grant asks for the whole session under the appeal; another person approves.
 func (j *job) grant(ctx context.Context) (string, error) {
-	_, err := j.approved(ctx, map[string]any{"kind": lieciba.RequestGrant, "session_id": j.sessions[0], "appeal": j.appealReference(),
-		"reason": "the appeal names the minute of the incident", "until": time.Now().Add(time.Hour).Format(time.RFC3339)})
+	_, err := j.approved(ctx, j.grantAsked())
 	return "asked by a reviewer, approved by an approver, begun", err
 }
 
