@@ -260,7 +260,7 @@ export const codes = {
     break_glass: "ārkārtas piekļuve",
     wrong_passwords: "nepareizas paroles",
     copied_credential: "sīkdatne vai piekļuves atslēga divās rokās",
-    account_reset: "konts pārņemts no jauna",
+    account_reset: "konts atiestatīts",
     void_link: "nepareiza sesijas piesaiste",
   },
   check: {
