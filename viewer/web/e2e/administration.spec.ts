@@ -46,10 +46,9 @@ const about = (page: Page, fact: string) =>
     .filter({ has: page.getByText(fact, { exact: true }) })
     .locator("dd");
 
-test("an account begins without roles, gets them by another's approval, and loses them with its password", async ({
+test("an account begins without roles and gets them by another's approval", async ({
   admin,
   approver,
-  security,
   browser,
   site,
 }) => {
@@ -100,7 +99,14 @@ test("an account begins without roles, gets them by another's approval, and lose
   await expect(row).toContainText("Nav pierakstījies.");
   await expect(jauna.getByLabel("Lietotājvārds")).toBeVisible();
   await jauna.context().close();
+});
 
+test("a new password takes the account's roles, and security is told", async ({ admin, security, site }) => {
+  const login = `vecais-${n}`;
+  addPerson(login, "reviewer", password);
+  await admin.goto(`${site.url}/admin/users`);
+  const row = admin.locator(`[data-user="${login}"]`);
+  await expect(row.locator(".summary")).toContainText("izskatītājs");
   await row.getByRole("button", { name: "Jauna parole" }).click();
   await expect(row).toContainText("Jauna parole atņem kontam lomas");
   await row.getByRole("button", { name: "Jauna parole" }).click();
