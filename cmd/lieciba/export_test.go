@@ -289,7 +289,7 @@ func TestExportCommandSpendsARequest(t *testing.T) {
 	require.Len(t, list, 1)
 	e := list[0]
 	require.Contains(t, out, string(e.ID))
-	require.Equal(t, []any{r.ID, r.DecidedBy, "rita", "Apelācija A-17", "Tiesa", key.Recipient().String(), r.Asked.From, lieciba.ExportCollected},
+	require.Equal(t, []any{r.ID, r.DecidedBy, "rita", "Apelācija A-17", "Tiesa", key.Recipient().String(), r.Asked.ClipFrom, lieciba.ExportCollected},
 		[]any{e.RequestID, e.ApprovedBy, e.RequestedBy, e.Purpose, e.RecipientName, e.Recipient, e.From, e.State})
 	stored, err := cat.Request(t.Context(), r.ID)
 	require.NoError(t, err)
