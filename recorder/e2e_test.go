@@ -63,7 +63,7 @@ func small(c rtspcam.Config) rtspcam.Config {
 // settled waits until the session's recordings are complete.
 func (h *house) settled(r *Recorder, id lieciba.SessionID, n int) []held {
 	h.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	late := time.After(60 * time.Second)
 	for {
 		list := h.recordings(id)
 		done := len(list) == n
@@ -76,9 +76,12 @@ func (h *house) settled(r *Recorder, id lieciba.SessionID, n int) []held {
 			}
 			return list
 		}
-		require.True(h.t, time.Now().Before(deadline), "recordings did not complete: %+v", list)
 		poke(r.env.uploads)
-		time.Sleep(100 * time.Millisecond) // polls a state that has no event
+		select {
+		case <-h.written:
+		case <-late:
+			require.Fail(h.t, "recordings did not complete", "%+v", list)
+		}
 	}
 }
 

@@ -146,6 +146,25 @@ type house struct {
 	wrap    func(storage.Catalog) storage.Catalog
 	wrapM   func(storage.Media) storage.Media
 	clock   func() clock.Instant
+	written chan struct{} // the recorder filed a segment or moved a recording; capacity 1
+}
+
+// telling tells when a recording has come further.
+type telling struct {
+	storage.Catalog
+	written chan struct{}
+}
+
+func (c telling) AddSegment(ctx context.Context, s lieciba.Segment) error {
+	err := c.Catalog.AddSegment(ctx, s)
+	poke(c.written)
+	return err
+}
+
+func (c telling) MoveRecording(ctx context.Context, id lieciba.RecordingID, to lieciba.RecordingState, node lieciba.NodeID) error {
+	err := c.Catalog.MoveRecording(ctx, id, to, node)
+	poke(c.written)
+	return err
 }
 
 var ctxb = context.Background()
@@ -237,6 +256,10 @@ func (h *house) start() (r *Recorder, stop func()) {
 	if h.wrap != nil {
 		cfg.Catalog = h.wrap(h.catalog)
 	}
+	if h.written == nil {
+		h.written = make(chan struct{}, 1)
+	}
+	cfg.Catalog = telling{cfg.Catalog, h.written}
 	if h.wrapM != nil {
 		cfg.Media = h.wrapM(h.media)
 	}

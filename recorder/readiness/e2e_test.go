@@ -32,6 +32,22 @@ type house struct {
 	session  lieciba.ExamSession
 	recorder *recorder.Recorder
 	names    map[lieciba.CameraID]string
+	acted    chan struct{} // the checker ended an act; capacity 1
+}
+
+// telling tells when an act is done: its rows are there then.
+type telling struct {
+	storage.Catalog
+	acted chan struct{}
+}
+
+func (c telling) Act(ctx context.Context, e *lieciba.AuditEntry, do func(ctx context.Context) error) error {
+	err := c.Catalog.Act(ctx, e, do)
+	select {
+	case c.acted <- struct{}{}:
+	default: // somebody is told already
+	}
+	return err
 }
 
 // camera is a virtual camera with what is wrong with it.
@@ -110,7 +126,8 @@ func (h *house) checker(list []camera) *Checker {
 	for _, c := range list {
 		says[c.name] = c.says
 	}
-	return New(Config{Catalog: h.catalog, Media: h.media, Live: h.recorder, Node: h.node, TrialDir: filepath.Join(h.dir, "trial"),
+	h.acted = make(chan struct{}, 1)
+	return New(Config{Catalog: telling{h.catalog, h.acted}, Media: h.media, Live: h.recorder, Node: h.node, TrialDir: filepath.Join(h.dir, "trial"),
 		Look: 4 * time.Second, Patience: 16 * time.Second, Every: 100 * time.Millisecond, Parallel: len(list), Log: slog.New(slog.DiscardHandler),
 		Cameras: func(id lieciba.CameraID) CameraNow {
 			st, ok := h.recorder.CameraStatus(id)
@@ -136,15 +153,18 @@ func (h *house) run(c *Checker, n int) []lieciba.Readiness {
 		cancel()
 		require.NoError(h.t, <-done)
 	}()
-	deadline := time.Now().Add(2 * time.Minute)
+	late := time.After(2 * time.Minute)
 	for {
 		rows, err := h.catalog.SessionReadiness(h.t.Context(), h.session.ID)
 		require.NoError(h.t, err)
 		if len(rows) >= n {
 			return rows
 		}
-		require.True(h.t, time.Now().Before(deadline), "%d of %d rows", len(rows), n)
-		time.Sleep(50 * time.Millisecond) // polls rows, which have no event
+		select {
+		case <-h.acted:
+		case <-late:
+			require.Fail(h.t, "too few rows", "%d of %d", len(rows), n)
+		}
 	}
 }
 
