@@ -119,7 +119,7 @@ test("a new password takes the account's roles, and security is told", async ({ 
 async function seenBySecurity(page: Page, url: string, login: string) {
   await page.goto(`${url}/alarms`);
   await expect(page.getByRole("link", { name: /Trauksmes/ })).toContainText("neviens nav apskatījis");
-  const row = page.locator("tr").filter({ hasText: login }).filter({ hasText: "konts pārņemts no jauna" });
+  const row = page.locator("tr").filter({ hasText: login }).filter({ hasText: "konts atiestatīts" });
   await expect(row).toHaveCount(1); // beside that of the account that was made at the shell
   await accessible(page);
   await row.getByRole("button", { name: "Atzīmēt kā apskatītu" }).click();
