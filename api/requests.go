@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -445,7 +446,7 @@ func onlyFields(a lieciba.Asked, known []string) error {
 	if err := json.Unmarshal(b, &set); err != nil {
 		return err
 	}
-	for name := range set {
+	for _, name := range slices.Sorted(maps.Keys(set)) { // the same field each time
 		if !slices.Contains(known, name) {
 			return lieciba.Invalid(name, "is not part of this kind of request: remove it")
 		}
