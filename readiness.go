@@ -1,6 +1,9 @@
 package lieciba
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ReadinessCheck is one of the things that a camera must pass before an exam.
 type ReadinessCheck string
@@ -44,6 +47,7 @@ const (
 	ReadinessPassed     ReadinessState = "passed"
 	ReadinessFailed     ReadinessState = "failed"
 	ReadinessOverridden ReadinessState = "overridden" // a person lets the exam go on, and says why
+	ReadinessUnchecked  ReadinessState = "unchecked"  // of what no check ran for: no row bears it
 )
 
 // ReadinessAt says when a check ran.
@@ -93,6 +97,17 @@ func ReadinessOf(rows []Readiness) (cameras map[CameraID]Readiness, signedOff *R
 		}
 	}
 	return cameras, signedOff
+}
+
+// WorstReadiness is the state of several cameras together: the worst one that any
+// of them is in, unchecked without any.
+func WorstReadiness(cameras []ReadinessState) ReadinessState {
+	for _, worse := range []ReadinessState{ReadinessFailed, ReadinessUnchecked, ReadinessOverridden, ReadinessPassed} {
+		if slices.Contains(cameras, worse) {
+			return worse
+		}
+	}
+	return ReadinessUnchecked
 }
 
 // UnreadyOf lists those of the session's cameras that neither passed nor were

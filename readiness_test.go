@@ -93,3 +93,15 @@ func TestOverridesAndSignOffsNeedTheirReason(t *testing.T) {
 	require.NoError(t, lieciba.CheckSignOff(lieciba.Readiness{Reason: "the other camera sees it all"}, cameras, rows))
 	require.NoError(t, lieciba.CheckSignOff(lieciba.Readiness{}, []lieciba.CameraID{"b"}, rows))
 }
+
+func TestWorstReadiness(t *testing.T) {
+	type list = []lieciba.ReadinessState
+	const passed, failed, overridden, unchecked = lieciba.ReadinessPassed, lieciba.ReadinessFailed, lieciba.ReadinessOverridden, lieciba.ReadinessUnchecked
+	for _, c := range []struct {
+		cameras list
+		want    lieciba.ReadinessState
+	}{{nil, unchecked}, {list{passed, passed}, passed}, {list{passed, overridden}, overridden}, {list{overridden, unchecked, passed}, unchecked},
+		{list{unchecked, passed, failed, overridden}, failed}} {
+		require.Equal(t, c.want, lieciba.WorstReadiness(c.cameras), c.cameras)
+	}
+}

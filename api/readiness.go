@@ -35,9 +35,6 @@ func (s *Server) readinessRoutes() []route {
 	}
 }
 
-// unchecked is the state of a camera without a check.
-const unchecked lieciba.ReadinessState = "unchecked"
-
 type readinessItemView struct {
 	Check    lieciba.ReadinessCheck `json:"check"`
 	Outcome  lieciba.CheckOutcome   `json:"outcome"`
@@ -101,7 +98,7 @@ func (s *Server) viewReadiness(ctx context.Context, x lieciba.ExamSession) (read
 		return readinessView{}, err
 	}
 	ids := storage.CameraIDs(cameras)
-	v := readinessView{SessionID: x.ID, State: lieciba.ReadinessPassed, Cameras: []cameraReadinessView{},
+	v := readinessView{SessionID: x.ID, Cameras: []cameraReadinessView{},
 		Ready: lieciba.ReadyToBegin(ids, rows), NeedsReason: lieciba.CheckSignOff(lieciba.Readiness{}, ids, rows) != nil}
 	progress, running := s.readinessProgress(x.ID)
 	if running {
@@ -111,12 +108,13 @@ func (s *Server) viewReadiness(ctx context.Context, x lieciba.ExamSession) (read
 	if signed != nil {
 		v.SignedOff = &signOffView{At: stamp(signed.At), By: signed.By, ByID: signed.ByID, Reason: signed.Reason}
 	}
+	var states []lieciba.ReadinessState
 	for _, cam := range cameras {
 		one := viewCameraReadiness(cam, stands[cam.ID], rows)
 		one.Checking = slices.Contains(progress.Running, cam.ID)
-		v.Cameras = append(v.Cameras, one)
+		v.Cameras, states = append(v.Cameras, one), append(states, one.State)
 	}
-	v.State = readinessState(v.Cameras)
+	v.State = lieciba.WorstReadiness(states)
 	return v, nil
 }
 
@@ -127,22 +125,9 @@ func (s *Server) readinessProgress(id lieciba.SessionID) (ReadinessProgress, boo
 	return s.cfg.Readiness.Progress(id)
 }
 
-// readinessState is the worst of the cameras' states.
-func readinessState(cameras []cameraReadinessView) lieciba.ReadinessState {
-	for _, worse := range []lieciba.ReadinessState{lieciba.ReadinessFailed, unchecked, lieciba.ReadinessOverridden} {
-		if slices.ContainsFunc(cameras, func(c cameraReadinessView) bool { return c.State == worse }) {
-			return worse
-		}
-	}
-	if len(cameras) == 0 {
-		return unchecked
-	}
-	return lieciba.ReadinessPassed
-}
-
 // viewCameraReadiness shows what stands; of an override also what it overrides.
 func viewCameraReadiness(cam lieciba.Camera, r lieciba.Readiness, rows []lieciba.Readiness) cameraReadinessView {
-	v := cameraReadinessView{CameraID: cam.ID, Name: cam.Name, State: unchecked, Items: []readinessItemView{}}
+	v := cameraReadinessView{CameraID: cam.ID, Name: cam.Name, State: lieciba.ReadinessUnchecked, Items: []readinessItemView{}}
 	if r.ID == "" {
 		return v
 	}
