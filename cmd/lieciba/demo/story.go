@@ -94,7 +94,8 @@ type readiness struct {
 }
 
 type readyCameraV struct {
-	Name  string `json:"name"`
+	Name  string                 `json:"name"`
+	State lieciba.ReadinessState `json:"state"`
 	Items []struct {
 		Check    lieciba.ReadinessCheck `json:"check"`
 		Outcome  lieciba.CheckOutcome   `json:"outcome"`
@@ -106,6 +107,9 @@ type readyCameraV struct {
 func (r readiness) failures() string {
 	text := ""
 	for _, c := range r.Cameras {
+		if c.State == lieciba.ReadinessUnchecked {
+			text += "; " + c.Name + " was not checked"
+		}
 		for _, i := range c.Items {
 			if i.Outcome == lieciba.OutcomeFailed {
 				text += fmt.Sprintf("; %s, %s: %s", c.Name, i.Check, i.Measured)
