@@ -116,15 +116,23 @@ const SourceByHand = "by-hand"
 // Open reports whether the appeal still justifies looking at the session.
 func (a Appeal) Open() bool { return a.State == AppealOpened || a.State == AppealCourt }
 
+// appealMoves are the changes of state; closed is the end.
+var appealMoves = map[AppealState][]AppealState{
+	AppealOpened: {AppealCourt, AppealFinal},
+	AppealCourt:  {AppealFinal},
+	AppealFinal:  {AppealOpened, AppealCourt, AppealClosed},
+}
+
+// Next lists the states that a person may move the appeal to; it is opened anew by
+// its source only, or through the court.
+func (a Appeal) Next() []AppealState {
+	return slices.DeleteFunc(slices.Clone(appealMoves[a.State]), func(s AppealState) bool { return s == AppealOpened })
+}
+
 // MoveAppeal checks a change of state. A final decision can be followed by the
 // court, when it was contested once more; closed is the end.
 func MoveAppeal(from, to AppealState) error {
-	moves := map[AppealState][]AppealState{
-		AppealOpened: {AppealCourt, AppealFinal},
-		AppealCourt:  {AppealFinal},
-		AppealFinal:  {AppealOpened, AppealCourt, AppealClosed},
-	}
-	if from == to || slices.Contains(moves[from], to) {
+	if from == to || slices.Contains(appealMoves[from], to) {
 		return nil
 	}
 	return Errorf(CodeConflict, "an appeal that is %s cannot become %s", from, to)

@@ -19,11 +19,17 @@ type appealView struct {
 	FinalAt    *stamp              `json:"final_at"`
 	ClosedAt   *stamp              `json:"closed_at"`
 	ClosedBy   string              `json:"closed_by"`
+
+	Can []lieciba.AppealState `json:"can"` // that the caller may move it to
 }
 
-func viewAppeal(a lieciba.Appeal, x lieciba.ExamSession) appealView {
+func viewAppeal(c *call, a lieciba.Appeal, x lieciba.ExamSession) appealView {
+	can := []lieciba.AppealState{}
+	if lieciba.Allow(c.who, lieciba.ActManageAppeals, x.SiteID) == nil {
+		can = append(can, a.Next()...)
+	}
 	return appealView{a.ID, a.SessionID, x.ExternalID, a.Reference, a.Source, a.State, optional(a.HoldID), a.OpenedBy, stamp(a.OpenedAt),
-		optionalStamp(a.CourtAt), optionalStamp(a.FinalAt), optionalStamp(a.ClosedAt), a.ClosedBy}
+		optionalStamp(a.CourtAt), optionalStamp(a.FinalAt), optionalStamp(a.ClosedAt), a.ClosedBy, can}
 }
 
 func appealTarget(a lieciba.Appeal, site lieciba.SiteID) target {
@@ -64,7 +70,7 @@ func (s *Server) listAppeals(c *call) error {
 		if err != nil {
 			return err
 		}
-		out.Items = append(out.Items, viewAppeal(a, x))
+		out.Items = append(out.Items, viewAppeal(c, a, x))
 	}
 	return c.ok(out)
 }
@@ -97,17 +103,19 @@ type appealFile struct {
 	Requests []requestView `json:"requests"`
 	Grants   []grantView   `json:"grants"`
 	Exports  []exportView  `json:"exports"` // of the session, asked for under this appeal
+
+	Deletions []deletionView `json:"deletions"` // of the session's recordings
 }
 
 func (s *Server) getAppeal(c *call, a appealCase) error {
-	f := appealFile{Appeal: viewAppeal(a.Appeal, a.session), Holds: []holdView{}, Events: []eventView{},
-		Requests: []requestView{}, Grants: []grantView{}, Exports: []exportView{}}
+	f := appealFile{Appeal: viewAppeal(c, a.Appeal, a.session), Holds: []holdView{}, Events: []eventView{},
+		Requests: []requestView{}, Grants: []grantView{}, Exports: []exportView{}, Deletions: []deletionView{}}
 	room, err := s.cfg.Catalog.Room(c.ctx(), a.session.RoomID)
 	if err != nil {
 		return err
 	}
 	f.Session = viewSession(a.session, room.Code)
-	for _, fill := range []func(*call, appealCase, *appealFile) error{s.fileHolds, s.fileEvents, s.fileRequests, s.fileExports} {
+	for _, fill := range []func(*call, appealCase, *appealFile) error{s.fileHolds, s.fileEvents, s.fileRequests, s.fileExports, s.fileDeletions} {
 		if err := fill(c, a, &f); err != nil {
 			return err
 		}
@@ -169,4 +177,21 @@ func (s *Server) fileExports(c *call, a appealCase, f *appealFile) error {
 		}
 	}
 	return err
+}
+
+func (s *Server) fileDeletions(c *call, a appealCase, f *appealFile) error {
+	recs, err := s.cfg.Catalog.SessionRecordings(c.ctx(), a.SessionID)
+	if err != nil {
+		return err
+	}
+	for _, r := range recs {
+		facts, err := s.cfg.Catalog.RetentionFacts(c.ctx(), r.ID)
+		if err != nil {
+			return err
+		}
+		if facts.Deletion != nil {
+			f.Deletions = append(f.Deletions, viewDeletion(*facts.Deletion))
+		}
+	}
+	return nil
 }

@@ -56,9 +56,9 @@ func (s *Server) openAppeal(c *call, in appealOpening) error {
 	}
 	s.pokeRetention()
 	if created {
-		return c.created(viewAppeal(a, x))
+		return c.created(viewAppeal(c, a, x))
 	}
-	return c.ok(viewAppeal(a, x))
+	return c.ok(viewAppeal(c, a, x))
 }
 
 // byHand is the event that a person's act stands for.
@@ -158,7 +158,7 @@ func (s *Server) changeAppeal(c *call, old appealCase) error {
 		return err
 	}
 	s.pokeRetention()
-	return c.ok(viewAppeal(a, old.session))
+	return c.ok(viewAppeal(c, a, old.session))
 }
 
 // moveAppeal tells retention first, by the event that it counts from, and moves

@@ -63,6 +63,7 @@ func TestAppealByHand(t *testing.T) {
 		return holds[0]["release_due"]
 	}
 	require.Nil(t, release())
+	require.Equal(t, []any{"court", "final"}, a["can"])
 	state("closed", "too early").refused(409, "conflict", "")
 	require.Equal(t, "court", state("court", "lawsuit").want(200).json()["state"])
 	require.Equal(t, "court", state("court", "lawsuit").want(200).json()["state"], "again changes nothing")
@@ -76,7 +77,9 @@ func TestAppealByHand(t *testing.T) {
 	closed := state("closed", "archived").want(200).json()
 	require.Equal(t, []any{"closed", "token-reviewer"}, []any{closed["state"], closed["closed_by"]})
 	state("court", "too late").refused(409, "conflict", "")
+	require.Empty(t, closed["can"], "closed is the end")
 	f := w.as("approver", "GET", path, nil).want(200).json()
+	require.Empty(t, f["appeal"].(map[string]any)["can"])
 	require.Len(t, f["events"], 4)
 	require.Len(t, f["holds"], 1)
 	require.Equal(t, x.ExternalID, f["session"].(map[string]any)["external_id"])
@@ -126,4 +129,21 @@ func TestNobodyEndsAHoldByDatingBack(t *testing.T) {
 	// The system's own word counts from the day on which it came, not from its date.
 	w.event(x, "E-2", "appeal_decided", "2026-11-18T08:30:01+02:00", "A-17").want(201)
 	require.Equal(t, "2027-07-06T21:00:00Z", hold()["release_due"])
+}
+
+// Everything of one appeal is in its file, what was deleted of its session too.
+func TestAppealFileHoldsDeletions(t *testing.T) {
+	w := newWorld(t)
+	d := w.deletion(w.own, true)
+	x, err := w.catalog.Session(t.Context(), d.SessionID)
+	require.NoError(t, err)
+	a := w.as("reviewer", "POST", "/v1/appeals", map[string]any{"session": string(x.ID), "reference": "A-9", "reason": "letter"}).want(201).json()
+	require.ElementsMatch(t, []any{"court", "final"}, a["can"])
+	f := w.as("security", "GET", "/v1/appeals/"+a["id"].(string), nil).want(200).json()
+	gone := f["deletions"].([]any)
+	require.Len(t, gone, 1)
+	require.Equal(t, []any{string(d.ID), "done"}, []any{gone[0].(map[string]any)["id"], gone[0].(map[string]any)["state"]})
+	for _, part := range []string{"holds", "events", "requests", "grants", "exports"} {
+		require.Contains(t, f, part)
+	}
 }

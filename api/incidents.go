@@ -138,12 +138,12 @@ func (s *Server) markIncident(c *call, x lieciba.ExamSession) error {
 	if err := s.inWindow(x, i.At); err != nil {
 		return err
 	}
-	return s.addIncident(c, lieciba.ActMarkIncident, x, i, 201)
+	return s.addIncident(c, lieciba.ActMarkIncident, x, i)
 }
 
 // addIncident stores a row with its entry; a repeat by its own ID is answered as
-// the first was.
-func (s *Server) addIncident(c *call, act lieciba.Act, x lieciba.ExamSession, i lieciba.Incident, status int) error {
+// the first was, with 200.
+func (s *Server) addIncident(c *call, act lieciba.Act, x lieciba.ExamSession, i lieciba.Incident) error {
 	if err := i.Check(x.Seats); err != nil {
 		return err
 	}
@@ -153,13 +153,14 @@ func (s *Server) addIncident(c *call, act lieciba.Act, x lieciba.ExamSession, i 
 	e := c.entry(string(act), incidentTarget(i, x.SiteID))
 	e.From, e.Detail = i.At, "incident "+string(i.Step)+": "+string(i.Kind)
 	var rows []lieciba.Incident
+	repeated := false
 	err := c.record(&e, func(ctx context.Context) (err error) {
 		if rows, err = s.cfg.Catalog.SessionIncidents(ctx, x.ID); err != nil {
 			return err
 		}
 		for _, r := range rows {
 			if r.ID == i.ID && r.ByID == i.ByID && r.Step == i.Step { // sent again over a bad line: the first press counts
-				i, e.Detail = r, e.Detail+", repeated"
+				i, repeated, e.Detail = r, true, e.Detail+", repeated"
 				return nil
 			}
 		}
@@ -175,16 +176,28 @@ func (s *Server) addIncident(c *call, act lieciba.Act, x lieciba.ExamSession, i 
 	if err != nil {
 		return err
 	}
-	first := i.ID
-	if i.Follows != "" {
-		first = i.Follows
+	now, err := incidentOf(rows, i)
+	if err != nil {
+		return err
+	}
+	if repeated {
+		return c.ok(viewIncident(now))
+	}
+	return c.created(viewIncident(now))
+}
+
+// incidentOf is the incident that a row belongs to, as its rows leave it.
+func incidentOf(rows []lieciba.Incident, row lieciba.Incident) (lieciba.IncidentNow, error) {
+	first := row.ID
+	if row.Follows != "" {
+		first = row.Follows
 	}
 	for _, n := range lieciba.IncidentsOf(rows) {
 		if n.ID == first {
-			c.gin.JSON(status, viewIncident(n))
+			return n, nil
 		}
 	}
-	return nil
+	return lieciba.IncidentNow{}, lieciba.Errorf(lieciba.CodeInternal, "the row %s belongs to no incident of its session", row.ID)
 }
 
 // incidentToChange is the first row of an incident with its session.
@@ -229,14 +242,14 @@ func (s *Server) correctIncident(c *call, old incidentToChange) error {
 		return err
 	}
 	i.Follows = old.ID
-	return s.addIncident(c, lieciba.ActMarkIncident, old.session, i, 201)
+	return s.addIncident(c, lieciba.ActMarkIncident, old.session, i)
 }
 
 type incidentNote struct {
 	Note string `json:"note"`
 }
 
-// step adds a row that changes nothing but the state, and says why.
+// stepIncident adds a row that changes nothing but the state, and says why.
 func (s *Server) stepIncident(act lieciba.Act, step lieciba.IncidentStep) func(*call, incidentToChange) error {
 	return func(c *call, old incidentToChange) error {
 		var in incidentNote
@@ -248,6 +261,6 @@ func (s *Server) stepIncident(act lieciba.Act, step lieciba.IncidentStep) func(*
 		}
 		i := lieciba.Incident{ID: lieciba.NewID[lieciba.IncidentID](c.now), SessionID: old.SessionID, CameraID: old.CameraID, At: old.At,
 			Seat: old.Seat, Kind: old.Kind, Note: in.Note, Follows: old.ID, Step: step, By: c.who.Name, ByID: c.who.ID, RecordedAt: lieciba.Micro(c.now)}
-		return s.addIncident(c, act, old.session, i, 201)
+		return s.addIncident(c, act, old.session, i)
 	}
 }

@@ -140,6 +140,7 @@ func (s *Server) runPart(c *call, x lieciba.ExamSession) error {
 	}
 	entry := c.entry(string(lieciba.ActRunPart), target{site: x.SiteID, what: "part", id: string(e.PartID), session: x.ID})
 	var all []lieciba.PartEvent
+	repeated := false
 	if err := c.record(&entry, func(ctx context.Context) error {
 		return s.cfg.Catalog.AddPartEvent(ctx, x.ID, func(now lieciba.ExamSession, events []lieciba.PartEvent) (*lieciba.PartEvent, error) {
 			next, part, err := nextPartEvent(now, events, e)
@@ -151,7 +152,7 @@ func (s *Server) runPart(c *call, x lieciba.ExamSession) error {
 			if e.Corrects != "" {
 				entry.Detail += ", corrects " + string(e.Corrects)
 			}
-			if next == nil {
+			if repeated = next == nil; repeated {
 				entry.Detail += ", repeated"
 				return nil, nil
 			}
@@ -165,6 +166,9 @@ func (s *Server) runPart(c *call, x lieciba.ExamSession) error {
 	v, err := viewPartsNow(x, all)
 	if err != nil {
 		return err
+	}
+	if repeated {
+		return c.ok(v)
 	}
 	return c.created(v)
 }
