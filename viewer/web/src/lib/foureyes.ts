@@ -1,6 +1,6 @@
 import type { Session } from "./api";
 import type { Incident } from "./exam";
-import type { Export, Hold, Policy } from "./evidence";
+import type { Deletion, Export, Hold, Policy } from "./evidence";
 
 /** The shapes of requests, grants and appeals (api/openapi.yaml). */
 export interface Asked {
@@ -116,6 +116,7 @@ export interface Appeal {
   final_at: string | null;
   closed_at: string | null;
   closed_by: string;
+  can: string[];
 }
 export interface AppealFile {
   appeal: Appeal;
@@ -125,6 +126,7 @@ export interface AppealFile {
   requests: Request[];
   grants: Grant[];
   exports: Export[];
+  deletions: Deletion[];
 }
 /** The waiting requests of others. */
 export const waiting = "/requests?state=requested&mine=false&limit=200";

@@ -8,6 +8,7 @@ import { incidentText } from "../lib/incident";
 import { usePoll } from "../lib/poll";
 import { bytes, when } from "../lib/time";
 import { AskForm } from "../parts/AskForm";
+import { DeletionLine } from "../parts/DeletionLine";
 import { Field } from "../parts/Field";
 import { GrantLine } from "../parts/GrantLine";
 import { ListState } from "../parts/ListState";
@@ -40,6 +41,7 @@ export function Appeal({ id }: { id: string }) {
             ))}
           </Section>
           <Packages f={f} />
+          <Deletions f={f} />
         </>
       )}
     </main>
@@ -62,21 +64,16 @@ function Section({ title, none, children }: SectionProps) {
   );
 }
 
-/** The next steps of each state (lieciba.MoveAppeal). */
-const next: Record<string, { to: string; text: Word }[]> = {
-  opened: [
-    { to: "court", text: "to_court" },
-    { to: "final", text: "to_final" },
-  ],
-  court: [{ to: "final", text: "to_final" }],
-  final: [
-    { to: "court", text: "to_court" },
-    { to: "closed", text: "to_closed" },
-  ],
+/** What each next state is called on its button. */
+const steps: Record<string, Word> = {
+  opened: "to_opened",
+  court: "to_court",
+  final: "to_final",
+  closed: "to_closed",
 };
 
 function State({ f: { appeal: a, session } }: { f: AppealFile }) {
-  const steps: [string, string | null, string][] = [
+  const taken: [string, string | null, string][] = [
     ["opened", a.opened_at, `${a.opened_by}, ${sourceOf(a)}`],
     ["court", a.court_at, ""],
     ["final", a.final_at, ""],
@@ -95,7 +92,7 @@ function State({ f: { appeal: a, session } }: { f: AppealFile }) {
         </span>
       </div>
       <Section title={say("state")} none={false}>
-        {steps.map(
+        {taken.map(
           ([state, at, who]) =>
             at && (
               <div class="line" key={state}>
@@ -105,17 +102,16 @@ function State({ f: { appeal: a, session } }: { f: AppealFile }) {
               </div>
             ),
         )}
-        {may("manage_appeals") &&
-          next[a.state]?.map((n) => (
-            <AskForm
-              key={n.to}
-              text={say(n.text)}
-              path={`/appeals/${a.id}/state`}
-              body={(filled) => ({ state: n.to, reason: filled.get("reason") })}
-            >
-              <Field name="reason" label={say("reason")} required focus />
-            </AskForm>
-          ))}
+        {a.can.map((to) => (
+          <AskForm
+            key={to}
+            text={say(steps[to] ?? "change")}
+            path={`/appeals/${a.id}/state`}
+            body={(filled) => ({ state: to, reason: filled.get("reason") })}
+          >
+            <Field name="reason" label={say("reason")} required focus />
+          </AskForm>
+        ))}
       </Section>
     </>
   );
@@ -173,6 +169,17 @@ function Incidents({ session }: { session: string }) {
           <span>{i.note}</span>
           <span class="quiet">{i.by}</span>
         </div>
+      ))}
+    </Section>
+  );
+}
+
+/** What of the session's footage is gone or going, and under which rule. */
+function Deletions({ f }: { f: AppealFile }) {
+  return (
+    <Section title={say("deletions")} none={f.deletions.length === 0 && say("no_deletions")}>
+      {f.deletions.map((d) => (
+        <DeletionLine key={d.id} d={d} />
       ))}
     </Section>
   );

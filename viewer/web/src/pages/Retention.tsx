@@ -1,8 +1,9 @@
 import type { Deletion, Page, PlanRow } from "../lib/evidence";
-import { say, sayCode } from "../lib/i18n";
+import { say } from "../lib/i18n";
 import { usePoll } from "../lib/poll";
 import { bytes, when } from "../lib/time";
 import { AskOnce, useOpen } from "../parts/Asked";
+import { DeletionLine } from "../parts/DeletionLine";
 import { Holds } from "../parts/Holds";
 import { Policies } from "../parts/Policies";
 import { ListState } from "../parts/ListState";
@@ -83,18 +84,7 @@ function Deletions() {
       <h2>{say("deletions")}</h2>
       <ListState of={list} none={say("no_deletions")} />
       {list.value?.items.map((d) => (
-        <div class="line" key={d.id}>
-          <span class="figures">{when(d.done_at ?? d.decided_at)}</span>
-          <a href={`/sessions/${d.session_id}`}>{say("session")}</a>
-          <span>{d.reason}</span>
-          {d.done_at ? (
-            <a href={`/v1/deletions/${d.id}/certificate`} download={`deletion-${d.id}.json`}>
-              {say("certificate")}
-            </a>
-          ) : (
-            <span class="attention">{sayCode("deletion", d.state)}</span>
-          )}
-        </div>
+        <DeletionLine key={d.id} d={d} link />
       ))}
     </section>
   );

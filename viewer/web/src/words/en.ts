@@ -385,4 +385,5 @@ export const words: Record<keyof typeof lv, string> = {
   clip_why: "The times cut the copy for watching only: the package holds all footage of its cameras.",
   open_requests: "Waits for others",
   cancel_waits: "its cancellation waits for a decision",
+  to_opened: "Reopen",
 };

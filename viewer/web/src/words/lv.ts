@@ -387,4 +387,5 @@ export const words = {
   clip_why: "Laiki ierobežo tikai skatīšanās kopiju: pakotnē ir viss šo kameru ieraksts.",
   open_requests: "Gaida citus",
   cancel_waits: "jāizlemj par atcelšanu",
+  to_opened: "Atvērt no jauna",
 };
