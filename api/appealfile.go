@@ -115,7 +115,7 @@ func (s *Server) getAppeal(c *call, a appealCase) error {
 		return err
 	}
 	f.Session = viewSession(a.session, room.Code)
-	for _, fill := range []func(*call, appealCase, *appealFile) error{s.fileHolds, s.fileEvents, s.fileRequests, s.fileExports, s.fileDeletions} {
+	for _, fill := range []func(*call, appealCase, *appealFile) error{s.fileHolds, s.fileEvents, s.fileRequests, s.fileGrants, s.fileExports, s.fileDeletions} {
 		if err := fill(c, a, &f); err != nil {
 			return err
 		}
@@ -144,11 +144,12 @@ func (s *Server) fileEvents(c *call, a appealCase, f *appealFile) error {
 }
 
 func (s *Server) fileRequests(c *call, a appealCase, f *appealFile) error {
-	requests, err := s.cfg.Catalog.ListRequests(c.ctx(), storage.RequestFilter{SessionID: a.SessionID, Limit: 1000})
-	if err != nil {
-		return err
-	}
-	for _, r := range requests {
+	for r, err := range storage.Pages(func(before lieciba.RequestID) ([]lieciba.Request, error) {
+		return s.cfg.Catalog.ListRequests(c.ctx(), storage.RequestFilter{SessionID: a.SessionID, Limit: storage.MaxPage, Before: before})
+	}, func(r lieciba.Request) lieciba.RequestID { return r.ID }) {
+		if err != nil {
+			return err
+		}
 		if r.Asked.Appeal != a.Reference {
 			continue
 		}
@@ -158,25 +159,38 @@ func (s *Server) fileRequests(c *call, a appealCase, f *appealFile) error {
 		}
 		f.Requests = append(f.Requests, v)
 	}
-	grants, err := s.cfg.Catalog.ListGrants(c.ctx(), storage.GrantFilter{SessionID: a.SessionID, Appeal: a.Reference, Limit: 1000})
-	for _, g := range grants {
-		f.Grants = append(f.Grants, viewGrant(c, g, a.session.ExternalID))
-	}
-	return err
+	return nil
 }
 
+func (s *Server) fileGrants(c *call, a appealCase, f *appealFile) error {
+	for g, err := range storage.Pages(func(before lieciba.GrantID) ([]lieciba.Grant, error) {
+		return s.cfg.Catalog.ListGrants(c.ctx(), storage.GrantFilter{SessionID: a.SessionID, Appeal: a.Reference, Limit: storage.MaxPage, Before: before})
+	}, func(g lieciba.Grant) lieciba.GrantID { return g.ID }) {
+		if err != nil {
+			return err
+		}
+		f.Grants = append(f.Grants, viewGrant(c, g, a.session.ExternalID))
+	}
+	return nil
+}
+
+// fileExports needs the file's requests: an export names the one it was made for.
 func (s *Server) fileExports(c *call, a appealCase, f *appealFile) error {
 	asked := map[lieciba.RequestID]bool{}
 	for _, r := range f.Requests {
 		asked[r.ID] = true
 	}
-	exports, err := s.cfg.Catalog.ListExports(c.ctx(), storage.ExportFilter{SessionID: a.SessionID, Limit: 1000})
-	for _, e := range exports {
+	for e, err := range storage.Pages(func(before lieciba.ExportID) ([]lieciba.Export, error) {
+		return s.cfg.Catalog.ListExports(c.ctx(), storage.ExportFilter{SessionID: a.SessionID, Limit: storage.MaxPage, Before: before})
+	}, func(e lieciba.Export) lieciba.ExportID { return e.ID }) {
+		if err != nil {
+			return err
+		}
 		if asked[e.RequestID] {
 			f.Exports = append(f.Exports, viewExport(e))
 		}
 	}
-	return err
+	return nil
 }
 
 func (s *Server) fileDeletions(c *call, a appealCase, f *appealFile) error {
