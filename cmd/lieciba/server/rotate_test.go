@@ -163,7 +163,7 @@ func TestRotationGoesOnWhereItWasBrokenOff(t *testing.T) {
 		cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "c.db"))
 		require.NoError(t, err)
 		v := newVault(t, cat, 2*rewrapBatch)
-		broken := &failingCatalog{Catalog: cat, at: 2, after: after}
+		broken := &failingCatalog{Catalog: cat, at: 3, after: after} // the first act names the new key
 		first, err := RotateSecretKey(t.Context(), broken, v.c, "shell", false)
 		require.Equal(t, lieciba.CodeUnavailable, lieciba.CodeOf(err))
 		half, err := LoadSecrets(v.c)
