@@ -56,7 +56,7 @@ func TestSignInAndOut(t *testing.T) {
 	delete(got, "sign_in")
 	require.Equal(t, map[string]any{"id": string(u.ID), "name": "Name of anna", "login": "anna", "machine": false,
 		"roles": []any{"supervisor"}, "site_ids": []any{string(w.own.site.ID)},
-		"acts": []any{"view_sites", "view_cameras", "view_sessions", "start_session", "watch_live", "watch_archive", "ask_grant", "view_requests",
+		"acts": []any{"view_sites", "view_cameras", "view_sessions", "view_exam", "start_session", "watch_live", "watch_archive", "ask_grant", "view_requests",
 			"mark_incident", "run_part", "check_readiness", "confirm_cancel", "link_session"},
 		"must_change": false, "local": true, "prove_by": []any{"passkey", "password"}}, got)
 	c := cookieOf(t, a)

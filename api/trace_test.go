@@ -66,7 +66,7 @@ func TestHangingUpAvoidsNoTrace(t *testing.T) {
 	w.signIn(b, "anna", goodPassword).want(200)
 	w.clock.add(1)
 	w.hungUp(w.tokens["admin"], "PATCH", "/v1/users/"+string(u.ID), `{"password":"another good password"}`)
-	require.Equal(t, "changed: password", w.audited("manage_users")[0].Detail)
+	require.Equal(t, "changed: password; taken: roles reviewer", w.audited("manage_users")[0].Detail)
 	w.do(request{method: "GET", path: "/v1/me", client: b}).want(401) // no sign-in outlives the old password
 
 	w.hungUp("", "POST", "/v1/sign-in", `{"login":"anna","password":"wrong password!"}`)
