@@ -283,6 +283,18 @@ func (r Request) Withdraw(by Principal, now time.Time) (Request, error) {
 	return r.decided(RequestWithdrawn, by, "", now), nil
 }
 
+// Void ends an open request of an account that by has opened to somebody else:
+// refused, or withdrawn when by asked for it. CodeConflict for one that is over.
+func (r Request) Void(by Principal, note string, now time.Time) (Request, error) {
+	if err := r.mustBeOpen(now); err != nil {
+		return r, err
+	}
+	if by.ID == r.AskedByID {
+		return r.decided(RequestWithdrawn, by, note, now), nil
+	}
+	return r.decided(RequestRefused, by, note, now), nil
+}
+
 // Use spends an approved request: once, by who asked, before it expires.
 func (r Request) Use(by Principal, usedFor string, now time.Time) (Request, error) {
 	if by.ID != r.AskedByID {

@@ -53,6 +53,7 @@ func TestAdminCannotBecomeTheApprover(t *testing.T) {
 	w := newAlarmedWorld(t)
 	admin := w.person("boss", lieciba.RoleAdmin)
 	approver := w.user("berta", goodPassword, []lieciba.SiteID{w.own.site.ID}, lieciba.RoleApprover)
+	w.person("bruno", lieciba.RoleApprover)
 	w.passkeyOf(approver)
 	theirs := w.browser()
 	w.signIn(theirs, "berta", goodPassword).want(200)
@@ -80,6 +81,63 @@ func TestAdminCannotBecomeTheApprover(t *testing.T) {
 	raised := w.alarms(lieciba.AlarmAccountReset)
 	require.Len(t, raised, 1)
 	require.Equal(t, []string{"boss", "boss opened the account of berta: " + e.Detail}, []string{raised[0].Who, raised[0].Detail})
+}
+
+// What was approved for the account's holder falls with the reset: neither the
+// roles of a request that waits for its use, nor what the holder had asked for,
+// reach whoever has the password now.
+func TestResetEndsWhatWasApproved(t *testing.T) {
+	t.Parallel()
+	w := newAlarmedWorld(t)
+	admin := w.person("boss", lieciba.RoleAdmin)
+	bruno := w.person("bruno", lieciba.RoleApprover)
+	berta := w.user("berta", goodPassword, nil, lieciba.RoleApprover)
+	rita := w.person("rita", lieciba.RoleReviewer)
+	ask := func(by *http.Client, body map[string]any) string {
+		asked := w.do(request{method: "POST", path: "/v1/requests", client: by, body: body}).want(201).json()
+		path := "/v1/requests/" + asked["id"].(string)
+		w.do(request{method: "POST", path: path + "/approval", client: bruno, body: map[string]any{"digest": asked["digest"]}}).want(200)
+		return path
+	}
+	roles := ask(admin, map[string]any{"kind": "roles", "reason": "One more site", "user_id": berta.ID, "roles": []string{"approver"}, "site_ids": []lieciba.SiteID{w.own.site.ID}})
+	grant := ask(rita, w.grantBody(w.own.session))
+
+	w.takeOver(admin, berta)
+	w.do(request{method: "POST", path: roles + "/use", client: admin}).refused(409, "conflict", "")
+	got, err := w.catalog.User(t.Context(), berta.ID)
+	require.NoError(t, err)
+	require.Empty(t, got.Roles)
+	require.Equal(t, "withdrawn", w.do(request{method: "GET", path: roles, client: admin}).want(200).json()["state"])
+	require.Contains(t, w.audited("manage_users")[0].Detail, "taken: roles approver, 1 request")
+
+	reviewer, err := w.catalog.UserByLogin(t.Context(), "rita")
+	require.NoError(t, err)
+	w.takeOver(admin, reviewer)
+	require.Equal(t, "refused", w.as("security", "GET", grant, nil).want(200).json()["state"])
+}
+
+// The last who could approve the roles again is not reset over HTTP, where nobody
+// could give them back.
+func TestLastApproverIsNotReset(t *testing.T) {
+	t.Parallel()
+	w := newAlarmedWorld(t)
+	admin := w.person("boss", lieciba.RoleAdmin, lieciba.RoleApprover)
+	berta := w.user("berta", goodPassword, nil, lieciba.RoleApprover)
+	users, err := w.catalog.ListUsers(t.Context())
+	require.NoError(t, err)
+	for _, u := range users { // of the world's own people
+		if u.Login != "boss" && u.Login != "berta" {
+			u.Disabled = true
+			require.NoError(t, w.catalog.PutUser(t.Context(), u))
+		}
+	}
+	set := request{method: "PATCH", path: "/v1/users/" + string(berta.ID), body: map[string]any{"password": "set by the administrator"}, client: admin}
+	w.do(set).refused(409, "conflict", "password")
+	got, err := w.catalog.User(t.Context(), berta.ID)
+	require.NoError(t, err)
+	require.Equal(t, berta.PasswordHash, got.PasswordHash)
+	w.person("bruno", lieciba.RoleApprover)
+	w.do(set).want(200)
 }
 
 // Whoever sets a reviewer's password does not watch under the reviewer's grants,

@@ -253,6 +253,9 @@ func (s *Server) storeUserChange(c *call, id lieciba.UserID, in userChange, hash
 		closed := u.Disabled
 		changed := in.apply(&u)
 		if hash != "" {
+			if err := s.lastApprover(ctx, c.who.ID, u); err != nil {
+				return err
+			}
 			u.PasswordHash, u.MustChange = hash, true
 			changed = append(changed, "password")
 		}
@@ -272,7 +275,7 @@ func (s *Server) storeUserChange(c *call, id lieciba.UserID, in userChange, hash
 
 // resetAccount takes the account's rights, says so in the entry and raises the alarm.
 func (s *Server) resetAccount(ctx context.Context, e *lieciba.AuditEntry, u *lieciba.User) error {
-	taken, err := TakeRights(ctx, s.cfg.Catalog, u, e.Who, e.At)
+	taken, err := TakeRights(ctx, s.cfg.Catalog, u, lieciba.Principal{ID: e.WhoID, Name: e.Who}, e.At)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func raiseAlone(ctx context.Context, cat storage.Catalog, a lieciba.Alarm) error
 // alarm that another set its password. The roles stay: when no administrator can
 // sign in, nobody could give them back.
 func accountReset(ctx context.Context, cat storage.Catalog, e *lieciba.AuditEntry, u lieciba.User) error {
-	taken, err := api.TakeKeys(ctx, cat, u.ID, e.Who, e.At)
+	taken, err := api.TakeKeys(ctx, cat, u.ID, lieciba.Principal{ID: e.WhoID, Name: e.Who}, e.At)
 	if err != nil {
 		return err
 	}
