@@ -98,6 +98,7 @@ func TestClientOfTheCitizenshipSystemIsLetIn(t *testing.T) {
 func TestApprovedTokenFollowsAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.ticks = true
 	first, old := w.letIn(pizis(map[string]any{"scopes": []string{"push_session", "push_event"}, "days": 30}))
 	path := w.agreed("admin", clientRequest(map[string]any{"follows": first, "overlap_minutes": 10}))
 	asked := w.as("security", "GET", path, nil).want(200).json()["asked"].(map[string]any)["client"].(map[string]any)
