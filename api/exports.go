@@ -177,12 +177,15 @@ func fetchable(e lieciba.Export) error {
 	return lieciba.Errorf(lieciba.CodeConflict, "this package is not built yet: see its state")
 }
 
-// collected notes the first whole download.
+// collected notes the first whole download. It does not ask for rights again, unlike
+// record: the bytes are out, and who lost a right meanwhile has them all the same.
 func (s *Server) collected(c *call, id lieciba.ExportID, t target) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), endTimeout)
+	defer cancel()
 	e := c.entry(string(lieciba.ActExport), t)
 	e.At = lieciba.Micro(s.cfg.Now()) // a download may take hours
 	e.Detail = "package collected: all of it was sent"
-	return c.record(&e, func(ctx context.Context) error {
+	return s.cfg.Catalog.Act(ctx, &e, func(ctx context.Context) error {
 		x, err := s.cfg.Catalog.Export(ctx, id)
 		if err != nil || x.State != lieciba.ExportSealed {
 			return err // collected before

@@ -216,6 +216,31 @@ func TestResumedDownloadIsCollected(t *testing.T) {
 	require.Empty(t, w.server.downloads.seen)
 }
 
+// A package whose last byte is out is collected, also when the right to it ended
+// since it was last looked at: nothing is refused any more.
+func TestPackageSentWhileTheRightEndedIsCollected(t *testing.T) {
+	hooks := &hookedCatalog{}
+	w := newWorld(t, func(c *Config) { hooks.Catalog, c.Catalog = c.Catalog, hooks })
+	w.ticks = true
+	x, _ := w.finished(w.own)
+	content := []byte("all of the evidence")
+	e := w.export(x, "", content)
+	lose := func() {
+		w.as("admin", "DELETE", "/v1/client-tokens/"+string(w.ids[lieciba.RoleReviewer]), nil).want(204)
+	}
+	hooks.acting.Store(&lose)
+	require.Equal(t, content, w.fetch(e.ID, "").want(200).body)
+	require.Nil(t, hooks.acting.Load(), "the right was lost")
+	w.fetch(e.ID, "").refused(401, lieciba.CodeUnauthenticated, "")
+	require.Equal(t, lieciba.ExportCollected, w.exportState(e.ID))
+	details := []string{}
+	for _, e := range w.audited("export") {
+		require.Equal(t, []any{"ok", "token-reviewer"}, []any{e.Outcome, e.Who})
+		details = append(details, e.Detail)
+	}
+	require.ElementsMatch(t, []string{"package fetched", "package collected: all of it was sent"}, details)
+}
+
 func TestPackagesThatCannotBeFetched(t *testing.T) {
 	w := newWorld(t)
 	x, _ := w.finished(w.own)
