@@ -27,11 +27,14 @@ const tokenPrefix = "lct_"
 
 // touchEvery bounds how often a sign-in's last use is written; rotateEvery is how
 // long a cookie's value lives, and rotateGrace how long the old one works beside
-// the new, for requests that were under way (ASVS 5.0, 7.2.4).
+// the new, for requests that were under way (ASVS 5.0, 7.2.4). rotateDoubt is how
+// long the old one accuses nobody when the same browser sends it: a slow network
+// may have kept it that long.
 const (
 	touchEvery  = time.Minute
 	rotateEvery = time.Hour
 	rotateGrace = 10 * time.Second
+	rotateDoubt = 2 * time.Minute
 )
 
 // credential is what somebody proved themselves with, so that their right can be
@@ -117,7 +120,7 @@ func (s *Server) principalOfMachine(ctx context.Context, by credential, now time
 
 func (c *call) authenticateCookie(hash [32]byte) error {
 	s := c.server
-	in, value, err := s.signInOf(c.ctx(), hash, c.now)
+	in, value, err := s.signInOf(c.ctx(), hash, c.sender(), c.now)
 	if err != nil {
 		return err
 	}
@@ -163,14 +166,14 @@ func (c *call) passwordIsTheirs() error {
 }
 
 // signInOf finds the sign-in of a cookie's value, or of one that was replaced, and
-// what the value is worth. CodeUnauthenticated if there is none.
-func (s *Server) signInOf(ctx context.Context, hash [32]byte, now time.Time) (in lieciba.SignIn, value cookieValue, err error) {
+// what the value is worth from whom. CodeUnauthenticated if there is none.
+func (s *Server) signInOf(ctx context.Context, hash [32]byte, by sender, now time.Time) (in lieciba.SignIn, value cookieValue, err error) {
 	in, err = s.cfg.Catalog.SignIn(ctx, hash)
 	if err == nil {
 		s.rotated.see(hash)
 	}
 	for lieciba.CodeOf(err) == lieciba.CodeNotFound {
-		next, worth := s.rotated.next(hash, now)
+		next, worth := s.rotated.next(hash, by, now)
 		if worth == valueUnknown {
 			return in, worth, errSignInNeeded()
 		}
@@ -296,7 +299,7 @@ func (c *call) changeSignIn(ctx context.Context, id lieciba.SignInID, change fun
 func (c *call) replaceCookie(in lieciba.SignIn, plain string) {
 	if plain != "" {
 		if c.signIn != nil {
-			c.server.rotated.add(c.signIn.TokenHash, in.TokenHash, c.now, in.ExpiresAt)
+			c.server.rotated.add(c.signIn.TokenHash, in.TokenHash, c.sender(), c.now, in.ExpiresAt)
 		}
 		c.setCookie(sessionCookie, plain, 0, http.SameSiteStrictMode)
 	}

@@ -15,7 +15,7 @@ type cookieValue int
 const (
 	valueCurrent    cookieValue = iota
 	valueReplaced               // a moment ago: for requests that were under way, and never a fresh proof
-	valueLate                   // too long ago, and nobody uses what followed: the answer may have been lost
+	valueLate                   // too long ago, and an honest browser may do this: see rotations.next
 	valueInTwoHands             // too long ago, and somebody uses what followed: one of the two has stolen it
 	valueUnknown                // or of a sign-in that has ended
 )
@@ -33,12 +33,20 @@ type rotations struct {
 
 type rotation struct {
 	to     [32]byte
+	by     sender    // who got the new value
 	until  time.Time // the old value works
+	doubt  time.Time // and until then by may still send it
 	forget time.Time
 }
 
-// add notes that to followed from, of a sign-in that ends at last.
-func (r *rotations) add(from, to [32]byte, now, last time.Time) {
+// sender is what tells browsers apart, as far as a request shows it. A thief may
+// look the same: it gains no right from that, and is found out after rotateDoubt.
+type sender struct{ address, agent string }
+
+func (c *call) sender() sender { return sender{c.address(), c.agent()} }
+
+// add notes that to followed from and was given to by, of a sign-in that ends at last.
+func (r *rotations) add(from, to [32]byte, by sender, now, last time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byID == nil {
@@ -51,7 +59,7 @@ func (r *rotations) add(from, to [32]byte, now, last time.Time) {
 			delete(r.used, x.to)
 		}
 	}
-	r.byID[from], r.used[to] = rotation{to, now.Add(rotateGrace), last}, false
+	r.byID[from], r.used[to] = rotation{to, by, now.Add(rotateGrace), now.Add(rotateDoubt), last}, false
 }
 
 // see notes that somebody sent a value.
@@ -63,8 +71,11 @@ func (r *rotations) see(value [32]byte) {
 	}
 }
 
-// next returns what followed a value, and what that makes the old one worth.
-func (r *rotations) next(from [32]byte, now time.Time) ([32]byte, cookieValue) {
+// next returns what followed a value, and what that makes the old one worth from
+// whom. It is late, not stolen, when the new one was never used, since that answer
+// may have been lost, and from the browser that got the new one a short time ago,
+// since requests overtake each other.
+func (r *rotations) next(from [32]byte, by sender, now time.Time) ([32]byte, cookieValue) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x, known := r.byID[from]
@@ -73,7 +84,7 @@ func (r *rotations) next(from [32]byte, now time.Time) ([32]byte, cookieValue) {
 		return x.to, valueUnknown
 	case now.Before(x.until):
 		return x.to, valueReplaced
-	case r.used[x.to]:
+	case r.used[x.to] && (by != x.by || !now.Before(x.doubt)):
 		return x.to, valueInTwoHands
 	}
 	return x.to, valueLate

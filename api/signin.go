@@ -131,10 +131,15 @@ func (c *call) auditSignIn(u lieciba.User, outcome lieciba.Code, detail string) 
 func (c *call) freshSignIn(u lieciba.UserID, by lieciba.SignInMethod) (plain string, in lieciba.SignIn) {
 	plain, hash := newSecret("")
 	now := lieciba.Micro(c.now)
-	agent := strings.ToValidUTF8(c.gin.Request.UserAgent(), "")
 	return plain, lieciba.SignIn{ID: lieciba.NewID[lieciba.SignInID](c.now), TokenHash: hash, UserID: u, Method: by,
 		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(c.server.cfg.SignInTimeout), FreshAt: now, FreshBy: by,
-		Address: c.address(), Agent: strings.ToValidUTF8(agent[:min(len(agent), 200)], "")}
+		Address: c.address(), Agent: c.agent()}
+}
+
+// agent is the User-Agent of who asks, cut to 200 bytes.
+func (c *call) agent() string {
+	agent := strings.ToValidUTF8(c.gin.Request.UserAgent(), "")
+	return strings.ToValidUTF8(agent[:min(len(agent), 200)], "")
 }
 
 // startSignIn signs in who has proven themselves, and ends the sign-in that the

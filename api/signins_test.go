@@ -2,7 +2,9 @@ package api
 
 import (
 	"encoding/binary"
+	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"testing"
 	"time"
@@ -35,10 +37,11 @@ func TestCookieIsRotatedEveryHour(t *testing.T) {
 	w.me(b).want(200)
 }
 
-// sentCookie calls with a cookie's value alone, as a thief does.
+// sentCookie calls with a cookie's value alone and another browser, as a thief does.
 func (w *world) sentCookie(value, method, path string, body any) answer {
 	w.t.Helper()
-	return w.do(request{method: method, path: path, body: body, header: http.Header{"Cookie": {sessionCookie + "=" + value}}})
+	return w.do(request{method: method, path: path, body: body,
+		header: http.Header{"Cookie": {sessionCookie + "=" + value}, "User-Agent": {"a thief's"}}})
 }
 
 // address is the server's, for a browser's cookies.
@@ -100,6 +103,55 @@ func TestLostAnswerOfARotationIsNoTheft(t *testing.T) {
 	require.Empty(t, w.alarms(lieciba.AlarmCopied))
 }
 
+// A request that was overtaken by its browser's own newer ones is no theft, whenever
+// it comes within rotateDoubt; the same from another browser or address is, and
+// anybody's later than that.
+func TestOvertakenRequestIsNoTheft(t *testing.T) {
+	for name, x := range map[string]struct {
+		after          time.Duration
+		agent, address string
+		theft          bool
+	}{
+		"the same browser, as the grace ends": {rotateGrace, "browser", "192.0.2.7", false},
+		"the same browser, just in time":      {rotateDoubt - 1, "browser", "192.0.2.7", false},
+		"the same browser, too late":          {rotateDoubt, "browser", "192.0.2.7", true},
+		"another browser":                     {rotateGrace, "thief", "192.0.2.7", true},
+		"another address":                     {rotateGrace, "browser", "192.0.2.8", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *Config) {
+				c.IdleTimeout, c.Proxies = 2*time.Hour, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+			})
+			w.server.cfg.Alarms = alarm.Raiser{Catalog: w.catalog}
+			w.user("anna", goodPassword, nil, lieciba.RoleSecurity)
+			b := w.browser()
+			old := cookieOf(t, w.signIn(b, "anna", goodPassword).want(200)).Value
+			from := func(agent, address string, more http.Header) request {
+				h := http.Header{"User-Agent": {agent}, "X-Forwarded-For": {address}}
+				maps.Copy(h, more)
+				return request{method: "GET", path: "/v1/me", header: h}
+			}
+			honest := from("browser", "192.0.2.7", nil)
+			honest.client = b
+			w.clock.add(61 * time.Minute)
+			w.do(honest).want(200) // and the browser has a new value
+			require.NotEqual(t, old, w.heldCookie(b))
+			w.do(honest).want(200) // which is in use
+
+			w.clock.add(x.after)
+			w.do(from(x.agent, x.address, http.Header{"Cookie": {sessionCookie + "=" + old}})).refused(401, lieciba.CodeUnauthenticated, "")
+			if x.theft {
+				w.do(honest).refused(401, lieciba.CodeUnauthenticated, "")
+				require.Len(t, w.alarms(lieciba.AlarmCopied), 1)
+				return
+			}
+			w.do(honest).want(200)
+			require.Empty(t, w.alarms(lieciba.AlarmCopied))
+			require.Empty(t, w.audited(lieciba.AuditEndSignIn))
+		})
+	}
+}
+
 func TestRotationsAreBounded(t *testing.T) {
 	var r rotations
 	value := func(n int) (v [32]byte) {
@@ -107,11 +159,11 @@ func TestRotationsAreBounded(t *testing.T) {
 		return v
 	}
 	for n := range rotationsKept {
-		r.add(value(2*n), value(2*n+1), start, start.Add(time.Hour))
+		r.add(value(2*n), value(2*n+1), sender{}, start, start.Add(time.Hour))
 	}
-	_, worth := r.next(value(0), start.Add(rotateGrace))
+	_, worth := r.next(value(0), sender{}, start.Add(rotateGrace))
 	require.Equal(t, valueLate, worth)
-	r.add(value(1<<30), value(1<<30+1), start.Add(rotateGrace), start.Add(time.Hour))
+	r.add(value(1<<30), value(1<<30+1), sender{}, start.Add(rotateGrace), start.Add(time.Hour))
 	require.Len(t, r.byID, 1)
 	require.Len(t, r.used, 1)
 }
