@@ -168,8 +168,12 @@ func (c *call) signInOIDC(p oidc.Person) error {
 	if err != nil {
 		return err
 	}
-	refuse := func(why oidc.Reason) error {
-		return errors.Join(&oidc.Error{Reason: why}, c.auditSignIn(u, lieciba.CodeForbidden, "by oidc: "+string(why)))
+	refuse := func(why oidc.Reason) error { // whoever the provider knows causes it, as often as they like
+		var failed error
+		if c.countGuess() {
+			failed = c.auditSignIn(u, lieciba.CodeForbidden, "by oidc: "+string(why))
+		}
+		return errors.Join(&oidc.Error{Reason: why}, failed)
 	}
 	if len(roles) == 0 {
 		return errors.Join(refuse(reasonGroup), c.takeRights(u))
@@ -278,18 +282,23 @@ func (s *Server) putAccount(ctx context.Context, u *lieciba.User) error {
 }
 
 // takeRights takes from an account what its groups do not give any more, and
-// ends its sign-ins. One that is not stored yet needs none of it.
+// ends its sign-ins. One that has neither, or is not stored yet, needs none of it.
 func (c *call) takeRights(u lieciba.User) error {
 	s := c.server
-	if _, err := s.cfg.Catalog.User(c.ctx(), u.ID); err != nil {
-		if lieciba.CodeOf(err) == lieciba.CodeNotFound {
-			return nil
-		}
+	has, err := s.cfg.Catalog.User(c.ctx(), u.ID)
+	if lieciba.CodeOf(err) == lieciba.CodeNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	open, err := s.cfg.Catalog.ListSignIns(c.ctx(), u.ID)
+	if err != nil || len(open)+len(has.Roles)+len(has.SiteIDs) == 0 {
 		return err
 	}
 	e := c.entry(string(lieciba.ActManageUsers), userTarget(u))
 	e.Who, e.Detail = "provider", "roles and sign-ins ended: no group of the person has a role here any more"
-	err := c.record(&e, func(ctx context.Context) error {
+	err = c.record(&e, func(ctx context.Context) error {
 		now, err := s.cfg.Catalog.User(ctx, u.ID)
 		if err != nil {
 			return err

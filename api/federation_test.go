@@ -132,6 +132,43 @@ func TestNobodyFillsTheEvidenceLog(t *testing.T) {
 	f.signIn(f.browser(), "nobody", goodPassword).refused(429, lieciba.CodeRateLimited, "")
 }
 
+// Whom the provider signs in and nobody lets in here fills the evidence log as
+// little as a stranger does, also with a browser that is not kept out.
+func TestNobodyWhoIsKeptOutFillsTheEvidenceLog(t *testing.T) {
+	const allowed = 4
+	for why, x := range map[string]struct {
+		group string
+		taken int // entries of rights that were taken
+		close bool
+	}{
+		"group":    {group: "football", taken: 1},
+		"disabled": {group: "appeals", close: true},
+	} {
+		t.Run(why, func(t *testing.T) {
+			f := newFederated(t, func(c *Config) { c.Rates.Wrong = Rate{PerSecond: 0.001, Burst: allowed} })
+			f.ticks = true
+			known := f.browser()
+			require.Empty(t, f.signInOIDC(known, "appeals"))
+			if x.close {
+				u, err := f.catalog.UserBySubject(t.Context(), f.theirs.Issuer(), "1")
+				require.NoError(t, err)
+				u.Disabled = true
+				require.NoError(t, f.catalog.PutUser(t.Context(), u))
+			}
+			before := len(f.audited("sign_in"))
+			for range allowed + 3 {
+				require.Equal(t, why, f.signInOIDC(known, x.group))
+			}
+			list := f.audited("sign_in")
+			require.Len(t, list, before+allowed)
+			require.Equal(t, []any{"forbidden", "by oidc: " + why}, []any{list[0].Outcome, list[0].Detail})
+			require.Len(t, f.audited(string(lieciba.ActManageUsers)), x.taken)
+			require.Equal(t, "wait", f.signInOIDC(f.browser(), x.group), "and a strange browser is kept out")
+			f.me(known).want(401)
+		})
+	}
+}
+
 // A flow is spent by the sign-in that it led to, and by nothing else: places for
 // what is spent are few.
 func TestFlowIsSpentByItsSignIn(t *testing.T) {
