@@ -12,8 +12,8 @@ type AppealStanding struct {
 	// Counts is from when terms after the decision run: never from before this
 	// server was told of it, so that nobody ends a term by dating a decision back.
 	Counts time.Time
-	// Release is Counts of what the appeal's own system decided: its hold may end by
-	// itself a while after. Zero: none, or by hand alone, and two people release it.
+	// Release is Counts of what a source decided, and no person by hand: the hold may
+	// end by itself a while after. Zero: by hand alone, and two people release it.
 	Release time.Time
 }
 

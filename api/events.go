@@ -136,8 +136,8 @@ func (s *Server) pushEvent(c *call, x lieciba.ExamSession) error {
 }
 
 // holdAppeal makes the appeal's hold what the session's events ask for, in
-// whatever order they came: an open appeal has a hold, one that its own system
-// decided a hold that ends by itself. What people released stays released, unless the appeal is
+// whatever order they came: an open appeal has a hold, one that a
+// source decided a hold that ends by itself. What people released stays released, unless the appeal is
 // opened anew. A repeated event changes nothing.
 func (s *Server) holdAppeal(ctx context.Context, e lieciba.SessionEvent, fresh lieciba.Hold, repeated bool) (*lieciba.Hold, error) {
 	if e.Appeal == "" {

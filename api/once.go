@@ -45,7 +45,7 @@ func (o *once) use(thing string, now, until time.Time) (first bool, err error) {
 		}
 	}
 	if len(o.seen) >= onceLimit {
-		return false, lieciba.Errorf(lieciba.CodeUnavailable, "too many sign-ins at once: try again")
+		return false, lieciba.Errorf(lieciba.CodeUnavailable, "too many at once: try again")
 	}
 	o.seen[key] = until
 	return true, nil

@@ -24,7 +24,7 @@ type Rate struct {
 type Rates struct {
 	Address Rate // of one network address, pages included; zero: 120/s, 1200 at once
 	Account Rate // of one person or machine; zero: 40/s, 400 at once
-	Wrong   Rate // wrong passwords of one address, whatever the account; zero: 1 in 5 s, 120 at once
+	Wrong   Rate // failed sign-ins of one address, whatever the account and the way; zero: 1 in 5 s, 120 at once
 }
 
 // withDefaults fills what is left out.
@@ -186,7 +186,7 @@ func (c *call) admitAccount() error {
 	return nil
 }
 
-// admitPassword refuses an address from which too many wrong passwords came,
+// admitPassword refuses an address from which too many failed sign-ins came,
 // whatever the accounts: each account has its own throttle beside.
 func (c *call) admitPassword() error {
 	if wait := c.server.rates.wrong.wait(network(c.address()), c.now); wait > 0 {

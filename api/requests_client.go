@@ -178,10 +178,13 @@ func (in *clientBody) asked() (*lieciba.AskedClient, error) {
 }
 
 func (in *clientBody) follower() (*lieciba.AskedClient, error) {
-	for field, set := range map[string]bool{"name": in.Name != "", "roles": in.Roles != nil, "scopes": in.Scopes != nil,
-		"certificate": in.Certificate != "", "token": in.Token != nil, "days": in.Days != nil} {
-		if set {
-			return nil, lieciba.Invalid("client."+field, "is that of the token that it follows: remove it")
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"name", in.Name != ""}, {"roles", in.Roles != nil}, {"scopes", in.Scopes != nil},
+		{"certificate", in.Certificate != ""}, {"token", in.Token != nil}, {"days", in.Days != nil}} {
+		if f.set {
+			return nil, lieciba.Invalid("client."+f.name, "is that of the token that it follows: remove it")
 		}
 	}
 	x := lieciba.AskedClient{Follows: in.Follows, OverlapMinutes: 60}

@@ -309,9 +309,9 @@ func around(a, b lieciba.Interval) lieciba.Interval {
 
 // leaves says in words what a package takes out of the house.
 func leaves(r lieciba.Request, f *footageView) string {
-	clip := "the clip is a copy for watching and cuts nothing"
-	if r.Asked.ClipFrom.IsZero() {
-		clip = "no clip for watching is made"
+	clip := "clips of its incidents, for watching, cut nothing"
+	if !r.Asked.ClipFrom.IsZero() {
+		clip = "the clip is a copy for watching and cuts nothing"
 	}
 	if f == nil || f.From == nil {
 		return "All footage of the session's cameras that are asked for leaves the house, not a part of it; " + clip + "."

@@ -61,7 +61,7 @@ func TestEveryCodeHasItsWords(t *testing.T) {
 		"checked":  codes(lieciba.OutcomePassed, lieciba.OutcomeFailed, lieciba.OutcomeNotNeeded),
 		"delivery": codes(lieciba.DeliveryWaiting, lieciba.DeliveryDelivered, lieciba.DeliveryDead),
 		"method":   codes(lieciba.SignInPassword, lieciba.SignInPasskey, lieciba.SignInOIDC),
-		"ready":    append(codes(lieciba.ReadinessPassed, lieciba.ReadinessFailed, lieciba.ReadinessOverridden), "unchecked"),
+		"ready":    codes(lieciba.ReadinessPassed, lieciba.ReadinessFailed, lieciba.ReadinessOverridden, lieciba.ReadinessUnchecked),
 		"ready_at": codes(lieciba.ReadinessT60, lieciba.ReadinessT15, lieciba.ReadinessByHand),
 		"state": codes(lieciba.SessionPlanned, lieciba.SessionReady, lieciba.SessionRunning, lieciba.SessionFinished,
 			lieciba.SessionCancelled, lieciba.SessionAnchored, lieciba.SessionClosed),

@@ -66,7 +66,6 @@ function Section({ title, none, children }: SectionProps) {
 
 /** What each next state is called on its button. */
 const steps: Record<string, Word> = {
-  opened: "to_opened",
   court: "to_court",
   final: "to_final",
   closed: "to_closed",

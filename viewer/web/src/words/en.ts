@@ -320,6 +320,8 @@ export const words: Record<keyof typeof lv, string> = {
   refuse_cancel: "Refuse: the session goes on",
   request_other_roles: "Ask for other roles",
   reset_password: "New password",
+  open_takes:
+    "Opening takes the account's roles, sites, passkeys and grants. The roles are asked for anew. Security gets an alarm.",
   reset_takes:
     "A new password takes the account's roles, sites, passkeys and grants. The roles are asked for anew. Security gets an alarm.",
   resume_part: "Resume",
@@ -385,5 +387,4 @@ export const words: Record<keyof typeof lv, string> = {
   clip_why: "The times cut the copy for watching only: the package holds all footage of its cameras.",
   open_requests: "Waits for others",
   cancel_waits: "its cancellation waits for a decision",
-  to_opened: "Reopen",
 };

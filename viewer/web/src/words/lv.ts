@@ -321,6 +321,8 @@ export const words = {
   refuse_cancel: "Neatcelt, sesija turpinās",
   request_other_roles: "Pieprasīt citas lomas",
   reset_password: "Jauna parole",
+  open_takes:
+    "Atvēršana atņem kontam lomas, vietas, piekļuves atslēgas un spēkā esošās atļaujas. Lomas pēc tam pieprasa no jauna. Drošība saņem trauksmi.",
   reset_takes:
     "Jauna parole atņem kontam lomas, vietas, piekļuves atslēgas un spēkā esošās atļaujas. Lomas pēc tam pieprasa no jauna. Drošība saņem trauksmi.",
   resume_part: "Turpināt",
@@ -387,5 +389,4 @@ export const words = {
   clip_why: "Laiki ierobežo tikai skatīšanās kopiju: pakotnē ir viss šo kameru ieraksts.",
   open_requests: "Gaida citus",
   cancel_waits: "jāizlemj par atcelšanu",
-  to_opened: "Atvērt no jauna",
 };

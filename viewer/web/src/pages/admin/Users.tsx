@@ -130,14 +130,17 @@ function Access({ u }: { u: User }) {
   return (
     <>
       {u.disabled ? (
-        <Acting
-          path={`/users/${u.id}`}
-          method="PATCH"
-          body={{ disabled: false }}
-          text={say("open_account")}
-          label={name(say("open_account"))}
-          sure
-        />
+        <>
+          <p class="attention">▲ {say("open_takes")}</p>
+          <Acting
+            path={`/users/${u.id}`}
+            method="PATCH"
+            body={{ disabled: false }}
+            text={say("open_account")}
+            label={name(say("open_account"))}
+            sure
+          />
+        </>
       ) : (
         <Acting
           path={`/users/${u.id}`}
