@@ -96,22 +96,46 @@ func ApplySessionDocument(current *ExamSession, key SessionKey, doc SessionDocum
 	linked, kept := asFilmed(*current, next)
 	next, change, err := lateChange(*current, linked, doc, now)
 	if err == nil && kept {
-		change.Notes = append(change.Notes, "the session was started by hand: its room and times stay as it was filmed")
+		note := "the session was started by hand: its room and times stay as it was filmed"
+		if next.EndsAt.After(current.EndsAt) {
+			note = "the session was started by hand: its room and start stay as it was filmed, it goes on to the planned end"
+		}
+		change.Notes = append(change.Notes, note)
 	}
 	return next, change, err
 }
 
 // StandsFor reports whether a session that was started by hand can be the one that
-// its source plans: in the same room on the same day in Riga, and filming whatever
-// of the plan is still to come. Anything else must be recorded on its own.
+// its source plans: nothing of the plan is still to be recorded, or it is in the same
+// room on the same day in Riga and films what is to come, if need be by going on (see
+// GoesOnFor). Anything else must be recorded on its own.
 func (s ExamSession) StandsFor(planned ExamSession, m Margins, now time.Time) bool {
-	y1, m1, d1 := s.StartsAt.In(Riga).Date()
-	y2, m2, d2 := planned.StartsAt.In(Riga).Date()
-	if s.RoomID != planned.RoomID || y1 != y2 || m1 != m2 || d1 != d2 {
-		return false
+	ahead := planned.ahead(now)
+	return ahead.Empty() || s.sameRoomAndDay(planned) && ahead.Clip(RecordingWindow(s, m)) == ahead || s.GoesOnFor(planned, m, now)
+}
+
+// GoesOnFor reports whether a session that was started by hand must go on to the end
+// of the one that its source plans: it is being recorded, in the same room on the same
+// day in Riga, the two overlap, and the plan ends after its recording window.
+func (s ExamSession) GoesOnFor(planned ExamSession, m Margins, now time.Time) bool {
+	return s.sameRoomAndDay(planned) && SessionStateAt(s, m, now) == SessionRunning &&
+		!planned.ahead(now).Empty() && planned.StartsAt.Before(s.EndsAt) &&
+		planned.EndsAt.After(RecordingWindow(s, m).To) && planned.EndsAt.Sub(s.StartsAt) <= MaxSessionLength
+}
+
+// ahead is what of a plan is still to be recorded, without margins: nothing of one
+// that is cancelled.
+func (s ExamSession) ahead(now time.Time) Interval {
+	if s.State == SessionCancelled {
+		return Interval{}
 	}
-	ahead := planned.Planned().Clip(Interval{now, planned.EndsAt})
-	return ahead.Empty() || ahead.Clip(RecordingWindow(s, m)) == ahead
+	return s.Planned().Clip(Interval{now, s.EndsAt})
+}
+
+func (s ExamSession) sameRoomAndDay(o ExamSession) bool {
+	y1, m1, d1 := s.StartsAt.In(Riga).Date()
+	y2, m2, d2 := o.StartsAt.In(Riga).Date()
+	return s.RoomID == o.RoomID && y1 == y2 && m1 == m2 && d1 == d2
 }
 
 // asFilmed is next of a session that was started by hand and is linked to the key

@@ -49,11 +49,11 @@ func (s *Server) voidLink(c *call, x lieciba.ExamSession) error {
 		if err != nil {
 			return asNotFound(err, "link")
 		}
-		events, err := s.cfg.Catalog.SessionEvents(ctx, x.ID)
+		told, err := s.toldUnder(ctx, l)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(events, func(ev lieciba.SessionEvent) bool { return ev.Source == l.Key.Source && !ev.ReceivedAt.Before(l.At) }) {
+		if told {
 			return lieciba.Errorf(lieciba.CodeConflict, "%s has told of this session as %s since: the link stands", l.Key.Source, l.Key.ExternalID)
 		}
 		e.Detail = "is not " + l.Key.ExternalID + " of " + l.Key.Source
@@ -62,6 +62,15 @@ func (s *Server) voidLink(c *call, x lieciba.ExamSession) error {
 		return err
 	}
 	return c.noContent()
+}
+
+// toldUnder reports whether the source of a link has told events of its session
+// since it was linked: the link stands then, or the hold of an appeal would be lost.
+func (s *Server) toldUnder(ctx context.Context, l storage.SessionLink) (bool, error) {
+	events, err := s.cfg.Catalog.SessionEvents(ctx, l.SessionID)
+	return slices.ContainsFunc(events, func(e lieciba.SessionEvent) bool {
+		return e.Source == l.Key.Source && !e.ReceivedAt.Before(l.At)
+	}), err
 }
 
 // endLink makes a link void and tells security why, inside of an act.
@@ -77,13 +86,16 @@ func (s *Server) endLink(ctx context.Context, c *call, x lieciba.ExamSession, l 
 
 // voidWrongLink ends the link of a document's ID when the session that bears it
 // cannot be the one that the document plans: else whoever links the ID of an exam
-// to come would keep it from being recorded. It returns what it did in words.
+// to come would keep it from being recorded. A document that is not newer than the
+// last one, and a link whose source has told of the session, change nothing. It
+// returns what it did in words.
 func (s *Server) voidWrongLink(ctx context.Context, c *call, p sessionPush) (string, error) {
-	x, err := s.cfg.Catalog.SessionByKey(ctx, p.key)
-	if lieciba.CodeOf(err) == lieciba.CodeNotFound || err == nil && x.SessionKey == p.key {
-		return "", nil
-	}
-	if err != nil {
+	var x *lieciba.ExamSession // as the source knows it: without a version until it has sent one
+	err := s.cfg.Catalog.ChangeSession(ctx, p.key, func(current *lieciba.ExamSession) (*lieciba.ExamSession, error) {
+		x = current
+		return nil, nil
+	}, nil)
+	if err != nil || x == nil || x.SessionKey == p.key || p.doc.SourceVersion <= x.SourceVersion {
 		return "", err
 	}
 	planned, _, err := lieciba.ApplySessionDocument(nil, p.key, p.doc, p.room, c.now)
@@ -94,7 +106,10 @@ func (s *Server) voidWrongLink(ctx context.Context, c *call, p sessionPush) (str
 	if err != nil {
 		return "", err
 	}
-	return "; the link of this ID to " + x.ExternalID + " is void", s.endLink(ctx, c, x, l, "its source plans another room or time")
+	if told, err := s.toldUnder(ctx, l); err != nil || told {
+		return "", err
+	}
+	return "; the link of this ID to " + x.ExternalID + " is void", s.endLink(ctx, c, *x, l, "its source plans another room or time")
 }
 
 // checkSource refuses a name that no client pushes sessions under: a link to it

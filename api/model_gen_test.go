@@ -78,6 +78,18 @@ func (g *generator) fresh(version int64) modelDoc {
 	return d
 }
 
+// plan is the source's document of an exam that was started by hand.
+func (g *generator) plan(ext string, byHand modelDoc) sentDoc {
+	d := modelDoc{version: g.last[ext].version + 1, room: byHand.room, seats: g.rnd.IntN(20)}
+	d.from = byHand.from.Add(time.Duration(g.rnd.IntN(13)-6) * 5 * time.Minute)
+	d.to = latest(d.from, byHand.to).Add(time.Duration(1+g.rnd.IntN(12)) * 5 * time.Minute)
+	d.parts = g.parts(d)
+	g.last[ext] = d
+	out := sentDoc{ext, d, g.body(d)}
+	g.sent = append(g.sent, out)
+	return out
+}
+
 // changed is a late change: longer, shorter, moved, another room, cancelled or
 // taken back, or a mere correction.
 func (g *generator) changed(d modelDoc, now time.Time) modelDoc {

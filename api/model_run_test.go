@@ -208,7 +208,11 @@ func (p *player) push(d sentDoc) {
 	want := p.model.push(d.ext, d.doc)
 	p.answers(a, want)
 	if want.status < 300 {
-		p.same(d.ext, p.model.sessions[d.ext], a)
+		name := d.ext
+		if byHand := p.model.links[name]; byHand != "" {
+			name = byHand
+		}
+		p.same(name, p.model.sessions[name], a)
 	}
 }
 
@@ -397,6 +401,9 @@ func (p *player) link() {
 	p.answers(a, want)
 	if want.status == 200 {
 		p.same(name, p.model.sessions[name], a)
+		for range p.gen.rnd.IntN(3) { // the source comes back, maybe with a correction
+			p.push(p.gen.plan(ext, p.model.sessions[name].doc))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ type modelSession struct {
 	asked  bool // to cancel
 	holds  map[string]bool
 	recs   map[string]*modelRecording // by room
+
+	pushed         bool      // the source has sent a document of it since it was linked
+	linked, toldOf time.Time // newest link, newest event
 }
 
 // modelRecording is what should be on record of a session in one room.
@@ -75,7 +79,13 @@ func (x *modelSession) begun(now time.Time) bool {
 // push is a document of the source.
 func (m *model) push(ext string, d modelDoc) outcome {
 	if m.links[ext] != "" && d.bad != "candidate" && d.bad != "room" { // those are seen before anything is looked up
-		if d.bad != "" || m.standsFor(m.sessions[m.links[ext]].doc, d) {
+		x := m.sessions[m.links[ext]]
+		switch stale := x.pushed && d.version <= x.last.version; {
+		case x.pushed && d.bad == "" && d.same(x.last):
+			return outcome{200, ""}
+		case d.bad == "" && m.goesOn(x, d):
+			return m.goOn(x, d)
+		case d.bad != "", stale, m.standsFor(x.doc, d), !x.toldOf.Before(x.linked):
 			return outcome{409, "external_id"}
 		}
 		delete(m.links, ext) // a session of its own
@@ -108,8 +118,34 @@ func (m *model) standsFor(byHand, plan modelDoc) bool {
 		from = m.now
 	}
 	filmed := !from.Before(byHand.from.Add(-modelBefore)) && !plan.to.After(byHand.to.Add(modelAfter))
-	return byHand.room == plan.room && byHand.from.In(lieciba.Riga).Format(day) == plan.from.In(lieciba.Riga).Format(day) &&
-		(!plan.to.After(m.now) || filmed)
+	return !plan.to.After(m.now) || plan.cancelled ||
+		filmed && byHand.room == plan.room && byHand.from.In(lieciba.Riga).Format(day) == plan.from.In(lieciba.Riga).Format(day)
+}
+
+// goesOn tells whether a session that was started by hand is the planned one, is
+// being filmed, and would not be until the planned end.
+func (m *model) goesOn(x *modelSession, plan modelDoc) bool {
+	const day = "2006-01-02"
+	return x.begun(m.now) && m.now.Before(x.doc.to.Add(modelAfter)) && !plan.cancelled && plan.to.After(x.doc.to.Add(modelAfter)) &&
+		plan.from.Before(x.doc.to) && plan.to.Sub(x.doc.from) <= 24*time.Hour &&
+		x.doc.room == plan.room && x.doc.from.In(lieciba.Riga).Format(day) == plan.from.In(lieciba.Riga).Format(day)
+}
+
+// goOn lets a session that was started by hand go on to the planned end: what is
+// planned at the plan's edges is at its own.
+func (m *model) goOn(x *modelSession, d modelDoc) outcome {
+	if x.pushed && d.version <= x.last.version {
+		return outcome{409, "source_version"}
+	}
+	next := d
+	next.from, next.parts = x.doc.from, slices.Clone(d.parts)
+	for i := range next.parts {
+		if p := &next.parts[i]; p.from.Equal(d.from) {
+			p.from = next.from
+		}
+	}
+	x.doc, x.last, x.state, x.pushed = next, d, "running", true
+	return outcome{200, ""}
 }
 
 // change is a document of a newer version.
@@ -208,6 +244,7 @@ func (m *model) link(byHand, ext string) outcome {
 		return outcome{409, "external_id"}
 	}
 	m.links[ext] = byHand
+	x.linked, x.pushed = m.now, false
 	return outcome{200, ""}
 }
 
@@ -229,7 +266,7 @@ func (m *model) event(ext, id, kind string, at time.Time, appeal string) outcome
 	case m.events[id] != "":
 		return outcome{409, "event_id"}
 	}
-	m.events[id] = content
+	m.events[id], x.toldOf = content, m.now
 	if kind == "result_notified" && x.state == "finished" {
 		x.state = "anchored"
 	}

@@ -262,16 +262,24 @@ func (s *Server) judgeDocument(current *lieciba.ExamSession, p sessionPush, now 
 	if current == nil {
 		return lieciba.ApplySessionDocument(nil, p.key, p.doc, p.room, now)
 	}
-	if current.SessionKey != p.key {
-		return lieciba.ExamSession{}, lieciba.SessionChange{}, &lieciba.Error{Code: lieciba.CodeConflict, Field: "external_id",
-			Message: "this ID is linked to a session that was started by hand (" + current.ExternalID + "): it stays as it was recorded"}
-	}
 	begun := current.AsBegun(s.cfg.Margins, now)
 	next, ch, err := lieciba.ApplySessionDocument(&begun, p.key, p.doc, p.room, now)
 	if ch.Unchanged {
-		next = *current
+		return *current, ch, nil
+	}
+	if current.SessionKey != p.key && !s.goesOn(begun, p, now) {
+		return lieciba.ExamSession{}, lieciba.SessionChange{}, &lieciba.Error{Code: lieciba.CodeConflict, Field: "external_id",
+			Message: "this ID is linked to a session that was started by hand (" + current.ExternalID +
+				"): it stays as it was recorded; an exam in another room or at another time needs an external_id of its own"}
 	}
 	return next, ch, err
+}
+
+// goesOn reports whether a document lets the running session that is linked to its
+// ID go on to a later end: the one thing that a document changes of such a session.
+func (s *Server) goesOn(linked lieciba.ExamSession, p sessionPush, now time.Time) bool {
+	planned, _, err := lieciba.ApplySessionDocument(nil, p.key, p.doc, p.room, now)
+	return err == nil && linked.GoesOnFor(planned, s.cfg.Margins, now)
 }
 
 func changeDetail(ch lieciba.SessionChange) string {
