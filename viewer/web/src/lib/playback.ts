@@ -47,6 +47,7 @@ export class Playback {
   readonly sound = signal<MediaStream | null>(null);
   readonly audible = signal<string | null>(null); // camera whose sound is sent
   readonly liveEdge = signal<number | null>(null);
+  main: string | undefined; // camera of the large picture
   private readonly clocks = new Map<string, WallClock>();
   private readonly receivers = new Map<string, RTCRtpReceiver>(); // by camera
   private readonly watching = new Set<() => void>();
@@ -199,8 +200,10 @@ export class Playback {
   toggle() {
     return this.send(this.paused.value ? "play" : "pause");
   }
+  /** Moves by frames of the large picture; where that has none, of the first camera that has one. */
   step(frames: 1 | -1) {
-    return this.send("step", { frames });
+    const shown = this.main && !this.gaps.value[this.main] && !this.errors.value[this.main];
+    return this.send("step", shown ? { frames, camera: this.main } : { frames });
   }
   speed(rate: number) {
     return this.send("speed", { rate });

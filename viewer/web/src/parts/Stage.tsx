@@ -13,6 +13,9 @@ interface CameraName {
 export function Stage({ playback, cameras }: { playback: Playback; cameras: CameraName[] }) {
   const [main, setMain] = useState(cameras[0]?.id);
   useEffect(() => {
+    playback.main = main;
+  }, [playback, main]);
+  useEffect(() => {
     const press = (e: KeyboardEvent) => {
       const nth = cameras[Number(e.key) - 1];
       if (nth && !typing(e.target)) setMain(nth.id);
