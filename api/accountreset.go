@@ -78,23 +78,18 @@ func takePasskeys(ctx context.Context, cat storage.Passkeys, id lieciba.UserID) 
 
 // revokeGrantsOf ends every grant in force of a person, and returns how many.
 func revokeGrantsOf(ctx context.Context, cat storage.Grants, holder, by string, now time.Time) (n int, err error) {
-	f := storage.GrantFilter{HolderID: holder, InForceAt: lieciba.Micro(now), Limit: 1000}
-	for {
-		list, err := cat.ListGrants(ctx, f)
+	for g, err := range storage.Pages(func(before lieciba.GrantID) ([]lieciba.Grant, error) {
+		return cat.ListGrants(ctx, storage.GrantFilter{HolderID: holder, InForceAt: lieciba.Micro(now), Limit: storage.MaxPage, Before: before})
+	}, func(g lieciba.Grant) lieciba.GrantID { return g.ID }) {
 		if err != nil {
 			return n, err
 		}
-		for _, g := range list {
-			if _, err := cat.RevokeGrant(ctx, g.ID, by, lieciba.Micro(now)); err != nil {
-				return n, err
-			}
-			n++
+		if _, err := cat.RevokeGrant(ctx, g.ID, by, lieciba.Micro(now)); err != nil {
+			return n, err
 		}
-		if len(list) < f.Limit {
-			return n, nil
-		}
-		f.Before = list[len(list)-1].ID
+		n++
 	}
+	return n, nil
 }
 
 // voidRequestsOf ends the open requests that an account asked for or that are about

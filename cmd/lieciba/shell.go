@@ -55,7 +55,7 @@ func accountReset(ctx context.Context, cat storage.Catalog, e *lieciba.AuditEntr
 // needsTwo reports whether a client of these roles is let in by two people over
 // HTTP, or not at all: those of persons are given at the shell only.
 func needsTwo(roles []lieciba.Role) bool {
-	return api.NeedsApproval(roles) || slices.ContainsFunc(roles, func(r lieciba.Role) bool {
+	return slices.ContainsFunc(roles, func(r lieciba.Role) bool {
 		return r != lieciba.RoleMonitoring && r != lieciba.RoleWitness
 	})
 }
