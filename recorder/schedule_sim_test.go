@@ -182,6 +182,18 @@ func TestRescheduleMovesTheWindow(t *testing.T) {
 	}
 }
 
+// twoComplete is the session's two recordings, each complete and exact.
+func (h *house) twoComplete(id lieciba.SessionID) []held {
+	h.t.Helper()
+	list := h.recordings(id)
+	require.Len(h.t, list, 2)
+	for _, x := range list {
+		x.exact(h.t)
+		require.Equal(h.t, lieciba.RecordingComplete, x.State)
+	}
+	return list
+}
+
 func TestRoomChangeClosesOneAndOpensAnother(t *testing.T) {
 	sim(t, 2, func(t *testing.T, h *house) {
 		h.start()
@@ -190,12 +202,7 @@ func TestRoomChangeClosesOneAndOpensAnother(t *testing.T) {
 		at(begin.Add(time.Minute))
 		h.change(id, func(s *lieciba.ExamSession) { s.RoomID = h.rooms[1].ID })
 		at(begin.Add(4 * time.Minute))
-		list := h.recordings(id)
-		require.Len(t, list, 2)
-		for _, x := range list {
-			x.exact(t)
-			require.Equal(t, lieciba.RecordingComplete, x.State)
-		}
+		list := h.twoComplete(id)
 		require.WithinDuration(t, begin.Add(time.Minute), list[0].Window.To, 2*time.Second)
 		require.Equal(t, list[0].Window.To, list[1].Window.From)
 		require.True(t, begin.Add(3*time.Minute).Truncate(time.Microsecond).Equal(list[1].Window.To))
@@ -216,12 +223,7 @@ func TestRoomChangeAndBack(t *testing.T) {
 		at(begin.Add(90 * time.Second))
 		h.change(id, func(s *lieciba.ExamSession) { s.RoomID = h.rooms[0].ID })
 		at(begin.Add(4 * time.Minute))
-		list := h.recordings(id)
-		require.Len(t, list, 2)
-		for _, x := range list {
-			x.exact(t)
-			require.Equal(t, lieciba.RecordingComplete, x.State)
-		}
+		list := h.twoComplete(id)
 		first, other := list[0], list[1]
 		require.Equal(t, lieciba.Interval{From: begin, To: begin.Add(3 * time.Minute)}, first.Window)
 		require.Equal(t, []lieciba.GapCause{lieciba.CauseNotAssigned}, causes(first), "it was in the other room")
